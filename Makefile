@@ -1,0 +1,39 @@
+# Every target is a short script in scripts/, or one command.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-tests build run test lint sanitize clean
+
+help:
+	@echo "make run       installs what is missing, builds, and runs the whole pipeline with a private RabbitMQ"
+	@echo "               (flags: make run ARGS=\"--speed max --max-orders 500\"; Ctrl-C drains and stops)"
+	@echo "make test      installs what is missing and runs every test"
+	@echo "make build     installs what is missing and leaves .build/release/pipeline-run"
+	@echo "make setup     only installs what is missing"
+	@echo "make lint      checks the format of the sources and the scripts"
+	@echo "make sanitize  runs the tests under the address and the thread sanitizer"
+	@echo "make clean     removes everything built"
+
+setup:
+	@scripts/setup
+
+setup-tests: setup
+	@scripts/setup-tests
+
+build: setup
+	@scripts/build
+
+# exec, and no recipe line after it: the pipeline itself receives Ctrl-C, drains, and its exit code is the script's.
+run: build
+	@exec scripts/run $(ARGS)
+
+test: setup-tests
+	@scripts/test
+
+lint:
+	@scripts/lint
+
+sanitize: setup-tests
+	@scripts/sanitize
+
+clean:
+	rm -rf .build .build-asan .build-tsan

@@ -1,0 +1,82 @@
+internal import Logging
+
+extension AMQPConnection: ThreadLoop {
+    nonisolated func turn() -> PollInterest { assumeIsolated { $0.takeTurn() } }
+    nonisolated func descriptorReady() { assumeIsolated { $0.takeIn() } }
+
+    /// Takes what tasks have asked for, encodes what is due, and writes once.
+    func takeTurn() -> PollInterest {
+        let now = Instant.now
+        carryOutCommands(now: now)
+        for publisher in publishers.values { publisher.expire(now: now) }
+        while let waiter = openWaiters.first, now >= waiter.deadline {
+            openWaiters.removeFirst()
+            waiter.continuation.resume(
+                throwing: AMQPError(
+                    .connectionLost, "the connection did not come back within \(configuration.replyTimeout)"))
+        }
+        let ownDeadline = (publishers.values.compactMap(\.nextDeadline) + openWaiters.map(\.deadline)).min()
+        guard let session else { return PollInterest(deadline: ownDeadline) }
+        do {
+            try session.checkDeadlines(now: now)
+            for consumer in consumers.values where consumer.hasSettled {
+                try consumer.flush(session)
+                if consumer.isReleased && consumer.unsettled == 0 { retire(consumer) }
+            }
+            for publisher in publishers.values { publisher.pump(session) }
+            try session.write(now: now)
+        } catch {
+            lose(session, error)
+            return PollInterest(deadline: now)
+        }
+        var interest = session.interest
+        interest.deadline = [interest.deadline, ownDeadline].compactMap { $0 }.min()
+        // The socket took everything, so there is room for more at once.
+        if !interest.wantsWrite, session.blocked == nil, publishers.values.contains(where: \.wantsToPump) {
+            interest.deadline = now
+        }
+        return interest
+    }
+
+    /// Takes in what the socket has and hands it over.
+    func takeIn() {
+        guard let session else { return }
+        do {
+            try session.receive(now: .now)
+        } catch {
+            lose(session, error)
+        }
+        for consumer in consumers.values { consumer.handOver() }
+        if self.session === session { board.update { $0.blocked = session.blocked?.reason } }
+    }
+
+    /// Does what tasks have asked for since the last turn. Before something is closed this comes first, since a task
+    /// that settled a delivery and then closed means the one to count before the other.
+    func carryOutCommands(now: Instant = .now) {
+        inbox.take(into: &commands)
+        for command in commands { carryOut(command, now: now) }
+        commands.removeAll(keepingCapacity: true)
+    }
+
+    func carryOut(_ command: Inbox.Command, now: Instant) {
+        switch command {
+        case .publish(let request):
+            guard let publisher = publishers[request.publisher] else {
+                return request.abandon(closed?.message ?? "the publisher is gone", code: .connectionClosed)
+            }
+            publisher.submit(request, now: now)
+        case .cancelPublish(let request):
+            guard let publisher = publishers[request.publisher] else { return }
+            publisher.cancel(request)
+        case .settle(let channel, let deliveryTag, let settlement):
+            if consumers[channel.consumer]?.settle(channel, deliveryTag, settlement) != true {
+                logger.debug(
+                    "a settlement changed nothing: the delivery was settled before, or its channel is gone",
+                    metadata: ["delivery_tag": "\(deliveryTag)"])
+            }
+        case .release(let id, let unread):
+            guard let consumer = consumers[id] else { return }
+            release(consumer, unread: unread)
+        }
+    }
+}

@@ -1,0 +1,165 @@
+public import Logging
+
+/// A connection to RabbitMQ that keeps itself open: after the first success it comes back from every loss by itself,
+/// with its topology, its consumers and its unconfirmed messages.
+///
+/// The connection is an actor on a thread of its own. Everything that touches the socket, or may block, happens on that
+/// thread; handlers and publishers never do. Close it with ``close()``, or use
+/// ``withConnection(to:topology:logger:_:)``. A connection that is only dropped closes its socket without a word to the
+/// broker.
+///
+/// Publish and consume over a connection each: a broker in an alarm stops reading the socket of a publisher, and with
+/// it the acknowledgments of a consumer beside it (RabbitMQ, "Memory and Disk Alarms").
+public actor AMQPConnection {
+    public nonisolated let configuration: ConnectionConfiguration
+    nonisolated let logger: Logger
+    nonisolated let inbox: Inbox
+    nonisolated let board = StatusBoard()
+    nonisolated let thread: BlockingThread
+
+    var session: Session?
+    var topology: Topology
+    var publishers: [UInt32: PublisherCore] = [:]
+    var consumers: [UInt32: ConsumerCore] = [:]
+    /// Tasks that wait until a consumer is registered.
+    var registrations: [UInt32: [CheckedContinuation<Void, any Error>]] = [:]
+    /// Tasks that wait until the connection is open again, the oldest first.
+    var openWaiters: [OpenWaiter] = []
+    /// Why the connection is closed for good; nil while it is not.
+    var closed: AMQPError?
+    var recovery: Task<Void, Never>?
+    var nextID: UInt32 = 0
+    var nextEndpoint = 0
+    var commands: [Inbox.Command] = []
+    var random = SystemRandomNumberGenerator()
+
+    struct OpenWaiter {
+        let continuation: CheckedContinuation<Void, any Error>
+        let deadline: Instant
+    }
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.unownedExecutor }
+
+    private init(_ configuration: ConnectionConfiguration, topology: Topology, logger: Logger) throws(AMQPError) {
+        self.configuration = configuration
+        self.topology = topology
+        self.logger = logger
+        thread = try BlockingThread(name: "amqp")
+        inbox = Inbox(waking: thread.executor)
+        thread.attach(self)
+    }
+
+    // MARK: Open and close
+
+    /// Connects, logs in and declares the topology.
+    ///
+    /// A broker that cannot be reached is tried `connectAttempts` times, `connectDelay` apart, each time at every
+    /// endpoint. Every failed attempt is logged as a warning.
+    /// - Throws: ``AMQPError``: `brokerUnreachable` when no attempt succeeded; `loginRefused`, `virtualHostRefused`,
+    ///   `accessRefused`, `notFound` or `preconditionFailed` at once, since no further attempt could mend them.
+    ///   `CancellationError` when the task is cancelled.
+    public static func connect(
+        _ configuration: ConnectionConfiguration, topology: Topology = Topology(),
+        logger: Logger = Logger(label: "actorbus")
+    ) async throws -> AMQPConnection {
+        guard !configuration.endpoints.isEmpty else {
+            throw AMQPError(.invalidConfiguration, "no broker address is given")
+        }
+        let connection = try AMQPConnection(configuration, topology: topology, logger: logger)
+        do {
+            try await withTaskCancellationHandler {
+                try await connection.openFirst()
+            } onCancel: {
+                Task { await connection.shut(AMQPError(.connectionClosed, "connecting was cancelled")) }
+            }
+        } catch {
+            await connection.shut(AMQPError(.connectionClosed, "the connection was never open"))
+            throw Task.isCancelled ? CancellationError() : error
+        }
+        return connection
+    }
+
+    /// A snapshot of what the connection is doing, from any thread, at the cost of a lock.
+    public nonisolated var status: ConnectionStatus { board.status }
+
+    /// The status now and at every change, until the connection is closed. A slow reader loses the oldest and holds
+    /// nobody up.
+    public nonisolated func statusUpdates() -> AsyncStream<ConnectionStatus> { board.updates() }
+
+    /// Ends every consumer, tells every waiting publish that it is over, and closes the connection in good order,
+    /// within five seconds whatever the broker does. Further calls change nothing.
+    public func close() async {
+        guard closed == nil else { return }
+        let error = AMQPError(.connectionClosed, "the connection was closed")
+        carryOutCommands()
+        flushSettlements()
+        closed = error
+        recovery?.cancel()
+        endAll(error)
+        await session?.close(timeout: .seconds(5))
+        shut(error)
+    }
+
+    /// Declares more, and keeps it for every recovery. Waits for a recovery under way. Throws ``AMQPError``.
+    public func declare(_ more: Topology) async throws {
+        let session = try await openSession()
+        try await declare(more, in: session)
+        topology.exchanges += more.exchanges
+        topology.queues += more.queues
+    }
+
+    /// How many messages and consumers a queue has (queue.declare with `passive`, which creates nothing). Messages that
+    /// are delivered and not settled are not counted. Throws ``AMQPError``: `notFound` when there is no such queue.
+    public func inspect(queue: String) async throws -> QueueDepth {
+        let session = try await openSession()
+        let reply = try await session.withChannel { channel in
+            try await session.call(.queueDeclare(Queue(queue), passive: true), on: channel)
+        }
+        guard case .queueDeclareOk(_, let messages, let consumers) = reply else {
+            throw AMQPError(.protocolViolation, "the broker answered queue.declare with something else")
+        }
+        return QueueDepth(messages: messages, consumers: consumers)
+    }
+
+    /// Encodes what is settled, as far as there is a session; without one the deliveries have gone back already.
+    private func flushSettlements() {
+        guard let session else { return }
+        do {
+            for consumer in consumers.values where consumer.hasSettled { try consumer.flush(session) }
+        } catch {
+            lose(session, error)
+        }
+    }
+
+    /// A new number for a publisher or consumer.
+    func makeID() -> UInt32 {
+        nextID &+= 1
+        return nextID
+    }
+
+    /// Throws when the connection is closed for good.
+    func checkOpen() throws(AMQPError) {
+        if let closed { throw closed }
+    }
+
+    /// The live session, after a recovery if one is under way. Bounded by the reply time-out.
+    private func openSession() async throws -> Session {
+        try checkOpen()
+        if status.state != .open {
+            let deadline = Instant.now + configuration.replyTimeout
+            try await withCheckedThrowingContinuation {
+                openWaiters.append(OpenWaiter(continuation: $0, deadline: deadline))
+            }
+        }
+        try checkOpen()
+        guard let session else { throw AMQPError(.connectionLost, "the connection was lost again") }
+        return session
+    }
+}
+
+/// What ``AMQPConnection/inspect(queue:)`` tells.
+public struct QueueDepth: Sendable, Equatable {
+    /// Messages that are ready to be delivered.
+    public var messages: UInt32
+    public var consumers: UInt32
+}

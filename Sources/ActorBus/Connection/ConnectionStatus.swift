@@ -1,0 +1,95 @@
+/// What a connection is doing, at one moment.
+public struct ConnectionStatus: Sendable, Equatable {
+    public enum State: String, Sendable {
+        /// Never open yet.
+        case connecting
+        case open
+        /// Broken, and coming back by itself.
+        case recovering
+        /// Closed by its owner, or by an error that no new attempt could mend.
+        case closed
+    }
+
+    public internal(set) var state: State = .connecting
+    /// Consumers that are wanted.
+    public internal(set) var consumers = 0
+    /// Consumers that the broker has acknowledged.
+    public internal(set) var registeredConsumers = 0
+    /// How often the connection came back.
+    public internal(set) var recoveries: UInt64 = 0
+    /// The broker's reason, while it blocks publishing (memory or disk alarm).
+    public internal(set) var blocked: String?
+    /// What broke the connection or closed it for good, in words.
+    public internal(set) var problem: String?
+
+    /// Open, topology declared, and every consumer registered with the broker.
+    public var isReady: Bool { notReadyReason == nil }
+
+    /// Why it is not ready, in a line.
+    public var notReadyReason: String? {
+        let cause = problem.map { ": \($0)" } ?? ""
+        return switch state {
+        case .connecting: "connecting to the broker\(cause)"
+        case .recovering: "the connection to the broker is being restored\(cause)"
+        case .closed: "the connection is closed\(cause)"
+        case .open where registeredConsumers < consumers:
+            "\(registeredConsumers) of \(consumers) consumers are registered with the broker\(cause)"
+        case .open: nil
+        }
+    }
+}
+
+/// The status and those who watch it. A slow watcher loses the oldest news and holds nobody up.
+final class StatusBoard: Sendable {
+    private struct State {
+        var status = ConnectionStatus()
+        var watchers: [UInt64: AsyncStream<ConnectionStatus>.Continuation] = [:]
+        var nextWatcher: UInt64 = 0
+        var isFinished = false
+    }
+
+    private let state = Lock(State())
+
+    deinit { finish() }
+
+    var status: ConnectionStatus { state.withLock { $0.status } }
+
+    /// Changes the status; watchers are told when it is another.
+    func update(_ change: (inout ConnectionStatus) -> Void) {
+        state.withLock { state in
+            let before = state.status
+            change(&state.status)
+            guard state.status != before else { return }
+            // Under the lock, so that nobody sees news in the wrong order; it only puts the value into the streams'
+            // buffers.
+            for watcher in state.watchers.values { watcher.yield(state.status) }
+        }
+    }
+
+    /// The status now and at every change, until the connection closes.
+    func updates() -> AsyncStream<ConnectionStatus> {
+        AsyncStream(bufferingPolicy: .bufferingNewest(32)) { continuation in
+            let id = state.withLock { state in
+                state.nextWatcher += 1
+                continuation.yield(state.status)
+                if !state.isFinished { state.watchers[state.nextWatcher] = continuation }
+                return state.isFinished ? nil : state.nextWatcher
+            }
+            guard let id else { return continuation.finish() }
+            continuation.onTermination = { [weak self] _ in
+                self?.state.withLock { state in _ = state.watchers.removeValue(forKey: id) }
+            }
+        }
+    }
+
+    /// Ends all watching.
+    func finish() {
+        let watchers = state.withLock { state in
+            let watchers = Array(state.watchers.values)
+            state.watchers = [:]
+            state.isFinished = true
+            return watchers
+        }
+        for watcher in watchers { watcher.finish() }
+    }
+}

@@ -1,0 +1,377 @@
+/// One live TCP connection to a broker, from connect to its end. Recovery makes a new one. Touched by the connection's
+/// thread alone; nothing here blocks.
+final class Session {
+    let endpoint: ConnectionConfiguration.Endpoint
+    private let configuration: ConnectionConfiguration
+    private let socket: Socket
+    private let sendBuffer = SendBuffer()
+    private let receiveBuffer = ReceiveBuffer()
+    private let pool = WirePool()
+    private let names = NameCache()
+    private var channels: [UInt16: Channel] = [:]
+    private let control = Channel(number: 0)
+    private var connecting: (waiter: CheckedContinuation<Void, any Error>, deadline: Instant)?
+    private var isConnected = false
+    private var heartbeat: HeartbeatMonitor
+    private var frameMax = Session.largestFrame
+    private var channelMax: UInt16 = 2047
+    /// The broker's reason and since when, while it blocks publishing (RabbitMQ, "Blocked Connection Notifications").
+    private(set) var blocked: (reason: String, since: Instant)?
+    /// Why the session ended.
+    private(set) var failure: AMQPError?
+    /// What the broker says it is, for the log.
+    private(set) var serverName = "a broker"
+
+    /// RabbitMQ's own default. A larger one is of no use to it, a smaller one costs frames.
+    private static let largestFrame = 131_072
+    /// A broker may allow no smaller one (AMQP 0-9-1, constant frame-min-size).
+    private static let smallestFrame = 4_096
+
+    /// Begins to connect to one address.
+    init(
+        endpoint: ConnectionConfiguration.Endpoint, address: ResolvedAddress, configuration: ConnectionConfiguration
+    ) throws(AMQPError) {
+        self.endpoint = endpoint
+        self.configuration = configuration
+        socket = try Socket.connecting(to: address)
+        heartbeat = HeartbeatMonitor(interval: nil, now: .now)
+    }
+
+    // MARK: Login
+
+    /// Connects, logs in and opens the virtual host (AMQP 0-9-1 section 2.2.4). Throws ``AMQPError``.
+    func open() async throws {
+        let deadline = Instant.now + configuration.connectTimeout
+        try await withCheckedThrowingContinuation { connecting = ($0, deadline) }
+        isConnected = true
+        sendBuffer.appendProtocolHeader()
+        let start = try await reply(on: control, deadline: deadline)
+        guard case .connectionStart(let mechanisms, let properties) = start else {
+            throw unexpected("connection.start")
+        }
+        if case .string(let product)? = properties["product"], case .string(let version)? = properties["version"] {
+            serverName = "\(product) \(version)"
+        }
+        guard mechanisms.split(separator: " ").contains("PLAIN") else {
+            throw AMQPError(
+                .loginRefused, "the broker at \(endpoint) offers \(mechanisms), and not PLAIN",
+                remedy: "allow PLAIN in the broker's auth_mechanisms")
+        }
+        try send(
+            .connectionStartOk(
+                clientProperties: clientProperties, mechanism: "PLAIN",
+                response: [0] + Array(configuration.user.utf8) + [0] + Array(configuration.password.utf8)), on: control)
+        let tune: IncomingMethod
+        do {
+            tune = try await reply(on: control, deadline: deadline)
+        } catch let error as AMQPError where error.replyCode == 403 {
+            throw AMQPError(
+                .loginRefused, "the broker at \(endpoint) refused the user '\(configuration.user)'",
+                replyCode: error.replyCode, replyText: error.replyText,
+                remedy: "check user and password; 'guest' may only log in from the broker's own machine")
+        }
+        guard case .connectionTune(let channelMax, let frameMax, let seconds) = tune else {
+            throw unexpected("connection.tune")
+        }
+        try agree(channelMax: channelMax, frameMax: frameMax, heartbeat: seconds)
+        try send(.connectionOpen(virtualHost: configuration.virtualHost), on: control)
+        do {
+            let openOk = try await reply(on: control, deadline: deadline)
+            guard case .connectionOpenOk = openOk else { throw unexpected("connection.open-ok") }
+        } catch let error as AMQPError where error.replyCode == 530 || error.replyCode == 403 {
+            throw AMQPError(
+                .virtualHostRefused,
+                "the broker at \(endpoint) does not let '\(configuration.user)' into the virtual host "
+                    + "'\(configuration.virtualHost)'",
+                replyCode: error.replyCode, replyText: error.replyText,
+                remedy: "create the virtual host, or give the user permissions in it")
+        }
+    }
+
+    /// Takes the lower of both sides' limits, where 0 means none (AMQP 0-9-1, connection.tune).
+    private func agree(channelMax: UInt16, frameMax: UInt32, heartbeat seconds: UInt16) throws(AMQPError) {
+        if channelMax > 0 { self.channelMax = min(self.channelMax, channelMax) }
+        if frameMax > 0 { self.frameMax = min(Self.largestFrame, Int(clamping: frameMax)) }
+        guard self.frameMax >= Self.smallestFrame else {
+            throw AMQPError(.protocolViolation, "the broker wants frames of \(frameMax) bytes, and 4096 is the least")
+        }
+        let wanted = UInt16(clamping: configuration.heartbeat.components.seconds)
+        let agreed = wanted == 0 || seconds == 0 ? max(wanted, seconds) : min(wanted, seconds)
+        // Zero on our side turns heartbeats off, whatever the broker offers (RabbitMQ, "Heartbeats").
+        let holds = wanted == 0 ? 0 : agreed
+        heartbeat = HeartbeatMonitor(interval: holds == 0 ? nil : .seconds(Int64(holds)), now: .now)
+        try send(
+            .connectionTuneOk(channelMax: self.channelMax, frameMax: UInt32(self.frameMax), heartbeat: holds),
+            on: control)
+    }
+
+    private var clientProperties: FieldTable {
+        [
+            "product": "ActorBus", "platform": "Swift", "connection_name": .string(configuration.name),
+            "capabilities": .table([
+                "publisher_confirms": true, "consumer_cancel_notify": true, "basic.nack": true,
+                "connection.blocked": true, "authentication_failure_close": true, "exchange_exchange_bindings": true,
+            ]),
+        ]
+    }
+
+    // MARK: Channels and calls
+
+    /// Opens a channel with the lowest number that is free.
+    func openChannel() async throws -> Channel {
+        guard failure == nil else { throw lost }
+        guard let number = (1...max(1, channelMax)).first(where: { channels[$0] == nil }) else {
+            throw AMQPError(
+                .systemResource, "all \(channelMax) channels of the connection are in use",
+                remedy: "open another connection")
+        }
+        let channel = Channel(number: number)
+        channels[number] = channel
+        _ = try await call(.channelOpen, on: channel)
+        return channel
+    }
+
+    /// Runs `body` with a channel that is closed however it ends.
+    func withChannel<Result>(_ body: (Channel) async throws -> Result) async throws -> Result {
+        let channel = try await openChannel()
+        do {
+            let result = try await body(channel)
+            try await close(channel)
+            return result
+        } catch {
+            // Closed already where the broker has refused something; the error of `body` is the one to tell.
+            try? await close(channel)
+            throw error
+        }
+    }
+
+    /// Closes a channel and waits until the broker has done so, which it does after all it was sent before.
+    func close(_ channel: Channel, timeout: Duration? = nil) async throws {
+        guard channel.closed == nil, !channel.isClosing, failure == nil else { return }
+        _ = try await call(.channelClose(replyCode: 200, replyText: "done"), on: channel, timeout: timeout)
+        forget(channel, AMQPError(.connectionClosed, "the channel was closed"))
+    }
+
+    /// Sends a method and waits for its reply, at most `timeout`, or else the reply time-out: then the session counts
+    /// as broken.
+    func call(
+        _ method: OutgoingMethod, on channel: Channel, timeout: Duration? = nil
+    ) async throws -> IncomingMethod {
+        if let closed = channel.closed { throw closed }
+        guard failure == nil else { throw lost }
+        // What comes behind a channel.close would find no channel, which ends the whole connection (504).
+        guard !channel.isClosing else { throw AMQPError(.connectionClosed, "the channel is being closed") }
+        if case .channelClose = method { channel.isClosing = true }
+        try send(method, on: channel)
+        let reply = try await reply(on: channel, deadline: Instant.now + (timeout ?? configuration.replyTimeout))
+        guard reply.answers(method) else {
+            let error = AMQPError(.protocolViolation, "the broker at \(endpoint) gave an answer to something else")
+            fail(error)
+            throw error
+        }
+        return reply
+    }
+
+    func send(_ method: OutgoingMethod, on channel: Channel) throws(AMQPError) {
+        try sendBuffer.append(method, channel: channel.number, frameMax: frameMax)
+    }
+
+    /// Encodes a whole message. Throws ``AMQPError/Code/invalidMessage``, and then nothing is sent.
+    func publish(_ request: PublishRequest, on channel: Channel) throws(AMQPError) {
+        try sendBuffer.append(
+            request.message, exchange: request.exchange, routingKey: request.routingKey, mandatory: request.mandatory,
+            channel: channel.number, frameMax: frameMax)
+    }
+
+    /// Closes the connection and waits for the broker's word, for at most `timeout`.
+    func close(timeout: Duration) async {
+        guard failure == nil, isConnected else { return }
+        do {
+            try send(.connectionClose(replyCode: 200, replyText: "done"), on: control)
+            _ = try await reply(on: control, deadline: Instant.now + timeout)
+        } catch {
+            // The connection is going away either way; nothing depends on the broker's answer.
+        }
+    }
+
+    private func reply(on channel: Channel, deadline: Instant) async throws -> IncomingMethod {
+        if let failure { throw failure }
+        return try await withCheckedThrowingContinuation { channel.await($0, deadline: deadline) }
+    }
+
+    private func forget(_ channel: Channel, _ error: AMQPError) {
+        if channels[channel.number] === channel { channels[channel.number] = nil }
+        channel.close(error)
+    }
+
+    private var lost: AMQPError { failure ?? AMQPError(.connectionLost, "the connection is gone") }
+
+    private func unexpected(_ method: String) -> AMQPError {
+        AMQPError(.protocolViolation, "the broker at \(endpoint) answered with something else than \(method)")
+    }
+
+    // MARK: Turns of the loop
+
+    /// Whether more may be encoded now. Keeps what waits for a slow socket bounded.
+    var hasRoom: Bool { sendBuffer.count < 1 << 20 }
+
+    /// Writes what the socket takes. Throws ``AMQPError/Code/connectionLost``.
+    func write(now: Instant) throws(AMQPError) {
+        guard isConnected, !sendBuffer.isEmpty else { return }
+        let before = sendBuffer.count
+        try sendBuffer.write(to: socket)
+        if sendBuffer.count < before { heartbeat.sent(at: now) }
+    }
+
+    /// What the loop should wait for.
+    var interest: PollInterest {
+        var deadlines = [heartbeat.silenceDeadline, connecting?.deadline]
+        // What waits for the socket is a sign of life as good as a heartbeat.
+        if sendBuffer.isEmpty { deadlines.append(heartbeat.sendDeadline) }
+        if let blocked { deadlines.append(blocked.since + configuration.blockedTimeout) }
+        deadlines.append(control.nextDeadline)
+        for channel in channels.values { deadlines.append(channel.nextDeadline) }
+        return PollInterest(
+            descriptor: socket.descriptor, wantsWrite: connecting != nil || !sendBuffer.isEmpty,
+            deadline: deadlines.compactMap { $0 }.min())
+    }
+
+    /// Does what time asks for. Throws what ends the session.
+    func checkDeadlines(now: Instant) throws(AMQPError) {
+        if let failure { throw failure }
+        if let connecting, now >= connecting.deadline {
+            throw AMQPError(.connectionLost, "no connection within \(configuration.connectTimeout)")
+        }
+        if let silence = heartbeat.silenceDeadline, now >= silence, let patience = heartbeat.patience {
+            throw AMQPError(.connectionLost, "nothing was heard from the broker for \(patience)")
+        }
+        if let blocked, now >= blocked.since + configuration.blockedTimeout {
+            throw AMQPError(
+                .connectionLost, "the broker blocked publishing for \(configuration.blockedTimeout) (\(blocked.reason))"
+            )
+        }
+        for channel in [control] + Array(channels.values) {
+            if let deadline = channel.nextDeadline, now >= deadline {
+                throw AMQPError(.connectionLost, "the broker did not answer in time")
+            }
+        }
+        if let due = heartbeat.sendDeadline, now >= due, sendBuffer.isEmpty {
+            sendBuffer.appendHeartbeat()
+            try write(now: now)
+        }
+    }
+
+    /// Takes in all that the socket has, or finishes to connect. Throws what ends the session.
+    func receive(now: Instant) throws(AMQPError) {
+        if let connecting {
+            if let error = socket.connectionError() { throw AMQPError(.connectionLost, error) }
+            self.connecting = nil
+            connecting.waiter.resume()
+            return
+        }
+        var more = true
+        // Bounded, so that a fast broker cannot keep the thread from the jobs that wait.
+        var rounds = 16
+        while more, rounds > 0 {
+            more = try receiveBuffer.fill(from: socket)
+            rounds -= 1
+            heartbeat.received(at: now)
+            while let frame = try unsafe receiveBuffer.nextFrame(frameMax: frameMax) {
+                try unsafe handle(frame)
+                if let failure { throw failure }
+            }
+        }
+        receiveBuffer.shrinkWhenEmpty()
+    }
+
+    /// Ends the session: everything that waits for it is told. The socket closes with the last reference.
+    func fail(_ error: AMQPError) {
+        guard failure == nil else { return }
+        failure = error
+        connecting.take()?.waiter.resume(throwing: error)
+        control.close(error)
+        let open = channels.values.sorted { $0.number < $1.number }
+        channels = [:]
+        for channel in open { channel.close(error) }
+    }
+
+    private func handle(_ frame: ReceiveBuffer.Frame) throws(AMQPError) {
+        defer { pool.recycle() }
+        switch unsafe frame.type {
+        case 1:
+            let method = try unsafe IncomingMethod(payload: frame.payload, pool: pool, names: names)
+            if unsafe frame.channel == 0 {
+                try handle(method)
+            } else {
+                try unsafe handle(method, on: channel(of: frame))
+            }
+        case 2:
+            guard unsafe frame.payload.count >= 14 else {
+                throw AMQPError(.protocolViolation, "a short content header")
+            }
+            let bodySize = unsafe UInt64(bigEndian: frame.payload.loadUnaligned(fromByteOffset: 4, as: UInt64.self))
+            let list = unsafe UnsafeRawBufferPointer(rebasing: frame.payload[12...])
+            guard let decoded = unsafe PropertiesCodec.decode(list, pool: pool) else {
+                throw AMQPError(.protocolViolation, "a message with malformed properties")
+            }
+            try unsafe channel(of: frame).receiveHeader(
+                bodySize: bodySize, properties: decoded.properties, headersFault: decoded.headersFault,
+                maximumBodySize: configuration.maximumBodySize)
+        case 3: try unsafe channel(of: frame).receiveBody(frame.payload)
+        default: break  // A heartbeat; that something came is all it says.
+        }
+    }
+
+    private func channel(of frame: ReceiveBuffer.Frame) throws(AMQPError) -> Channel {
+        guard let channel = unsafe channels[frame.channel] else {
+            throw unsafe AMQPError(.protocolViolation, "a frame on the channel \(frame.channel), which is not open")
+        }
+        return channel
+    }
+
+    /// Methods of the connection itself, on channel 0.
+    private func handle(_ method: IncomingMethod) throws(AMQPError) {
+        switch method {
+        case .connectionClose(let reason):
+            try send(.connectionCloseOk, on: control)
+            try write(now: .now)
+            throw AMQPError(closing: reason, of: "the connection to \(endpoint)")
+        case .connectionBlocked(let reason):
+            if blocked == nil { blocked = (reason, .now) }
+        case .connectionUnblocked: blocked = nil
+        case .connectionStart, .connectionTune, .connectionOpenOk, .connectionCloseOk: try control.receive(method)
+        default: throw AMQPError(.protocolViolation, "a method of a channel on channel 0")
+        }
+    }
+
+    /// Methods of a channel.
+    private func handle(_ method: IncomingMethod, on channel: Channel) throws(AMQPError) {
+        switch method {
+        case .channelClose(let reason):
+            try send(.channelCloseOk, on: channel)
+            let error = AMQPError(closing: reason, of: "a channel")
+            // When both sides close at once each answers the other, and the number is free only then.
+            if channel.isClosing { channel.failAllButLast(error) } else { forget(channel, error) }
+        case .channelFlow(let active): try send(.channelFlowOk(active: active), on: channel)
+        default: try channel.receive(method)
+        }
+    }
+}
+
+extension AMQPError {
+    /// What a channel.close or connection.close of the broker means (AMQP 0-9-1 section 1.5).
+    init(closing reason: IncomingMethod.CloseReason, of what: String) {
+        let (code, remedy): (Code, String?) =
+            switch reason.replyCode {
+            case 403: (.accessRefused, "give the user the permission, or use another user")
+            case 404: (.notFound, "declare it first, or correct the name")
+            case 405: (.resourceLocked, "close the connection that holds it exclusively")
+            case 406: (.preconditionFailed, "make the declaration equal to what the broker holds, or delete that first")
+            case 530: (.virtualHostRefused, nil)
+            default: (.closedByBroker, nil)
+            }
+        self.init(
+            code, "the broker closed \(what): \(reason.replyCode) \(reason.replyText)", replyCode: reason.replyCode,
+            replyText: reason.replyText, remedy: remedy)
+    }
+}

@@ -1,0 +1,194 @@
+internal import Logging
+
+/// A consumer as tasks see it.
+struct ConsumerHandle: Sendable {
+    let id: UInt32
+    let mailbox: Mailbox
+}
+
+extension AMQPConnection {
+    /// Registers a consumer and returns when the broker has said so, after a recovery if one is under way.
+    /// Throws ``AMQPError``, and `CancellationError`.
+    func startConsumer(of queue: String, prefetch: UInt16) async throws -> ConsumerHandle {
+        guard prefetch > 0 else {
+            throw AMQPError(
+                .invalidConfiguration, "a prefetch of 0 for the queue '\(queue)' would mean no bound at all",
+                remedy: "use 1 to 65535")
+        }
+        try checkOpen()
+        let id = makeID()
+        let consumer = ConsumerCore(id: id, queue: queue, prefetch: prefetch, mailbox: Mailbox(), inbox: inbox)
+        consumer.onEnded = { [weak self] error in self?.assumeIsolated { $0.ended(id, error) } }
+        consumers[id] = consumer
+        noteConsumers()
+        if let session, status.state == .open {
+            do {
+                try await register(consumer, in: session)
+            } catch let error as AMQPError where error.isWorthRetrying || session.failure != nil {
+                try checkOpen()
+                logger.warning("the consumer of '\(queue)' could not be registered, and will be: \(error)")
+                // Without this session recovery does it.
+                if session.failure == nil { Task { await registerAgain(consumer, in: session) } }
+            } catch {
+                end(consumer, error)
+                throw error
+            }
+        }
+        let mailbox = consumer.mailbox
+        try await withTaskCancellationHandler {
+            try await registration(of: consumer)
+        } onCancel: {
+            inbox.put(.release(consumer: id, unread: mailbox.close()))
+        }
+        return ConsumerHandle(id: id, mailbox: mailbox)
+    }
+
+    /// Asks for deliveries, over a new channel where the consumer has none that is open. The consumer counts as
+    /// registered with the broker's consume-ok.
+    func register(_ consumer: ConsumerCore, in session: Session) async throws {
+        consumer.isRegistering = true
+        defer { consumer.isRegistering = false }
+        let channel: Channel
+        if let open = consumer.channel {
+            channel = open
+        } else {
+            channel = try await session.openChannel()
+            _ = try await session.call(.basicQos(prefetch: consumer.prefetch), on: channel)
+            guard !consumer.isReleased else { return try await session.close(channel) }
+            consumer.attach(channel)
+        }
+        do {
+            _ = try await session.call(
+                .basicConsume(queue: consumer.queue, consumerTag: consumer.consumerTag), on: channel)
+        } catch var error as AMQPError where error.replyCode != nil {
+            error.message = "consuming from the queue '\(consumer.queue)' failed: \(error.message)"
+            throw error
+        }
+        guard consumers[consumer.id] === consumer, !consumer.isReleased else { return }
+        consumer.registered()
+        noteConsumers()
+        for waiter in registrations.removeValue(forKey: consumer.id) ?? [] { waiter.resume() }
+    }
+
+    private func registration(of consumer: ConsumerCore) async throws {
+        try Task.checkCancellation()
+        if consumer.isRegistered { return }
+        guard consumers[consumer.id] === consumer, !consumer.isReleased else {
+            throw AMQPError(.connectionClosed, "the consumer of '\(consumer.queue)' was ended")
+        }
+        try await withCheckedThrowingContinuation { registrations[consumer.id, default: []].append($0) }
+    }
+
+    /// Stops the intake: hands nothing more out and cancels the consumer at the broker. What was handed out can still
+    /// be settled.
+    func release(_ consumer: ConsumerCore, unread: [Delivery]) {
+        guard !consumer.isReleased else { return }
+        let channel = consumer.channel
+        consumer.release(unread: unread)
+        noteConsumers()
+        failRegistrations(of: consumer, CancellationError())
+        guard let session, let channel, channel.closed == nil else { return retire(consumer) }
+        Task {
+            do {
+                _ = try await session.call(.basicCancel(consumerTag: consumer.consumerTag), on: channel)
+            } catch {
+                // The channel or the session is gone, and the consumer with it.
+                logger.debug("the consumer of '\(consumer.queue)' could not be cancelled at the broker: \(error)")
+            }
+            if consumer.unsettled == 0 { retire(consumer) }
+        }
+    }
+
+    /// A released consumer with nothing unsettled: its channel is closed.
+    func retire(_ consumer: ConsumerCore) {
+        guard !consumer.isRetiring else { return }
+        Task { await closeChannel(of: consumer) }
+    }
+
+    /// Waits until the broker has taken all settlements of a released consumer, or the reply time-out has passed.
+    func finish(_ id: UInt32) async {
+        carryOutCommands()
+        guard let consumer = consumers[id] else { return }
+        release(consumer, unread: consumer.mailbox.close())
+        await closeChannel(of: consumer)
+    }
+
+    private func closeChannel(of consumer: ConsumerCore) async {
+        guard !consumer.isRetiring else { return }
+        consumer.isRetiring = true
+        guard let session, let channel = consumer.channel, channel.closed == nil else { return forget(consumer) }
+        do {
+            try consumer.flush(session)
+            try await session.close(channel, timeout: .seconds(5))
+        } catch {
+            // Unsettled deliveries go back to their queue with the channel, however it went.
+            logger.debug("the channel of '\(consumer.queue)' could not be closed: \(error)")
+        }
+        forget(consumer)
+    }
+
+    /// Ends a consumer with an error that its reader is to see.
+    func end(_ consumer: ConsumerCore, _ error: any Error) {
+        _ = consumer.mailbox.fail(error)
+        consumer.release(unread: [])
+        if closed == nil, consumer.channel != nil {
+            Task { await closeChannel(of: consumer) }
+        } else {
+            forget(consumer)
+        }
+        failRegistrations(of: consumer, error)
+    }
+
+    /// The broker ended the consumer, or closed its channel, while the connection lives on.
+    private func ended(_ id: UInt32, _ error: AMQPError) {
+        noteConsumers()
+        guard let consumer = consumers[id], !consumer.isRegistering else { return }
+        guard !consumer.isReleased else { return forget(consumer) }
+        guard let session, session.failure == nil, status.state == .open else { return }
+        logger.warning("the consumer of '\(consumer.queue)' was ended: \(error); registering it again")
+        board.update { $0.problem = error.message }
+        Task { await registerAgain(consumer, in: session) }
+    }
+
+    /// Declares the topology again, since a queue may be gone, and registers the consumer again, until it succeeds or
+    /// never can.
+    private func registerAgain(_ consumer: ConsumerCore, in session: Session) async {
+        var backoff = Backoff(configuration.recoveryDelay)
+        var random = SystemRandomNumberGenerator()
+        while session.failure == nil, consumers[consumer.id] === consumer, !consumer.isReleased, !consumer.isRegistered
+        {
+            do {
+                try await Task.sleep(for: backoff.next(using: &random))
+                try await declareAgain(in: session)
+                try await register(consumer, in: session)
+                board.update { $0.problem = nil }
+                logger.info("the consumer of '\(consumer.queue)' is registered again")
+            } catch let error as AMQPError where error.isWorthRetrying || error.code == .connectionClosed {
+                logger.warning("the consumer of '\(consumer.queue)' could not be registered again: \(error)")
+            } catch {
+                guard session.failure == nil else { return }
+                logger.error("the consumer of '\(consumer.queue)' cannot be restored: \(error)")
+                end(consumer, error)
+                noteConsumers()
+            }
+        }
+    }
+
+    private func forget(_ consumer: ConsumerCore) {
+        consumers[consumer.id] = nil
+        noteConsumers()
+    }
+
+    private func failRegistrations(of consumer: ConsumerCore, _ error: any Error) {
+        for waiter in registrations.removeValue(forKey: consumer.id) ?? [] { waiter.resume(throwing: error) }
+    }
+
+    /// Brings the status up to date.
+    func noteConsumers() {
+        let wanted = consumers.values.filter { !$0.isReleased }
+        board.update { status in
+            status.consumers = wanted.count
+            status.registeredConsumers = wanted.filter(\.isRegistered).count
+        }
+    }
+}

@@ -1,0 +1,125 @@
+/// A consumer, over as many channels as recovery takes: what it is registered as at the broker, and which deliveries
+/// are unsettled. Touched by the connection's thread alone.
+final class ConsumerCore: ChannelUser {
+    let id: UInt32
+    let queue: String
+    let prefetch: UInt16
+    let mailbox: Mailbox
+    private let inbox: Inbox
+    private(set) var channel: Channel?
+    private var generation: UInt32 = 0
+    private var ledger = AcknowledgmentLedger()
+    /// Arrived in this turn of the loop and not yet handed over.
+    private var batch: [Delivery] = []
+    /// Whether the broker has said consume-ok, on this channel.
+    private(set) var isRegistered = false
+    /// Set when nobody reads any more: the consumer is not registered again, and goes when its deliveries are settled.
+    private(set) var isReleased = false
+    /// Whether it is being registered, so that a channel that fails meanwhile is that attempt's affair.
+    var isRegistering = false
+    /// Whether its channel is being closed.
+    var isRetiring = false
+    /// Whether settlements wait to be written.
+    private(set) var hasSettled = false
+    /// Called when the broker has ended the consumer, or its channel, while the connection lives on.
+    var onEnded: ((AMQPError) -> Void)?
+
+    init(id: UInt32, queue: String, prefetch: UInt16, mailbox: Mailbox, inbox: Inbox) {
+        self.id = id
+        self.queue = queue
+        self.prefetch = prefetch
+        self.mailbox = mailbox
+        self.inbox = inbox
+    }
+
+    var consumerTag: String { "actorbus-\(id)" }
+    var unsettled: Int { ledger.unsettled }
+
+    /// Begins to use a new channel; deliveries of earlier ones are stale from here on.
+    func attach(_ channel: Channel) {
+        channel.user = self
+        self.channel = channel
+        generation &+= 1
+        ledger = AcknowledgmentLedger()
+    }
+
+    func registered() { isRegistered = true }
+
+    /// Notes a settlement. False for one that is stale or comes second.
+    func settle(_ from: ConsumerChannel, _ deliveryTag: UInt64, _ settlement: Settlement) -> Bool {
+        guard channel != nil, from.generation == generation, ledger.settle(deliveryTag, settlement) else {
+            return false
+        }
+        hasSettled = true
+        return true
+    }
+
+    /// Encodes the frames for what was settled.
+    func flush(_ session: Session) throws(AMQPError) {
+        hasSettled = false
+        // A settlement that comes behind our channel.close is void: the delivery went back with the channel.
+        guard let channel, !channel.isClosing else { return }
+        var frames: [OutgoingMethod] = []
+        ledger.flush { frame in
+            switch frame {
+            case .acknowledge(let deliveryTag, let multiple):
+                frames.append(.basicAck(deliveryTag: deliveryTag, multiple: multiple))
+            case .negative(let deliveryTag, let requeue):
+                frames.append(.basicNack(deliveryTag: deliveryTag, requeue: requeue))
+            }
+        }
+        for frame in frames { try session.send(frame, on: channel) }
+    }
+
+    /// Hands over what has arrived in this turn. What nobody wants any more goes back.
+    func handOver() {
+        guard !batch.isEmpty else { return }
+        if !mailbox.put(batch) { giveBack(batch) }
+        batch.removeAll(keepingCapacity: true)
+    }
+
+    /// Nobody reads any more: what was not handed out goes back to the queue.
+    func release(unread: [Delivery]) {
+        isReleased = true
+        isRegistered = false
+        giveBack(unread)
+    }
+
+    private func giveBack(_ deliveries: [Delivery]) {
+        let from = ConsumerChannel(consumer: id, generation: generation)
+        for delivery in deliveries { _ = settle(from, delivery.deliveryTag, .requeue) }
+    }
+
+    // MARK: ChannelUser
+
+    func delivered(_ header: IncomingMethod.DeliverHeader, _ message: Message, headersFault: String?) -> Bool {
+        guard ledger.deliver(header.deliveryTag) else { return false }
+        batch.append(
+            Delivery(
+                message: message, header: header, headersFault: headersFault,
+                channel: ConsumerChannel(consumer: id, generation: generation), inbox: inbox))
+        return true
+    }
+
+    func cancelledByBroker() {
+        isRegistered = false
+        onEnded?(
+            AMQPError(
+                .notFound, "the broker cancelled the consumer of the queue '\(queue)'",
+                remedy: "look whether the queue was deleted or its node went away"))
+    }
+
+    func channelClosed(_ error: AMQPError) {
+        guard channel != nil else { return }
+        channel = nil
+        isRegistered = false
+        hasSettled = false
+        batch = []
+        mailbox.purge()
+        onEnded?(error)
+    }
+
+    func returned(_ message: Message, exchange: String, routingKey: String, reason: AMQPError) {}
+
+    func answered(_ deliveryTag: UInt64, multiple: Bool, confirmed: Bool) -> Bool { false }
+}

@@ -1,0 +1,52 @@
+/// A message on its way, and the task that waits for its fate.
+@safe final class PublishRequest: @unchecked Sendable {
+    // Unchecked: made by the publishing task, and touched by the connection's thread alone once it is in the inbox.
+    let publisher: UInt32
+    let message: Message
+    let exchange: String
+    let routingKey: String
+    let mandatory: Bool
+    /// Nil once the task knows.
+    private var continuation: UnsafeContinuation<Void, any Error>?
+    /// When to give up; set when the thread takes the request.
+    var deadline = Instant(nanoseconds: .max)
+    /// Whether any of it may have reached the broker.
+    var wasWritten = false
+    /// Whether the thread has taken it on.
+    var isSubmitted = false
+    var isCancelled = false
+    /// Set by basic.return, which comes before the message's confirm.
+    var returned: AMQPError?
+
+    init(
+        publisher: UInt32, message: Message, exchange: String, routingKey: String, mandatory: Bool
+    ) {
+        self.publisher = publisher
+        self.message = message
+        self.exchange = exchange
+        self.routingKey = routingKey
+        self.mandatory = mandatory
+    }
+
+    /// Whether a task still waits.
+    var isAwaited: Bool { unsafe continuation != nil }
+
+    func await(_ continuation: UnsafeContinuation<Void, any Error>) { unsafe self.continuation = continuation }
+
+    func succeed() { unsafe continuation.take()?.resume() }
+
+    func fail(_ error: any Error) { unsafe continuation.take()?.resume(throwing: error) }
+
+    /// Ends the wait when the connection can do no more for it, with what is known of the message.
+    func abandon(_ why: String, code: AMQPError.Code, remedy: String? = nil) {
+        guard isAwaited else { return }
+        if wasWritten {
+            fail(
+                AMQPError(
+                    .maybePublished, "the message to '\(exchange)' was sent and not confirmed: \(why)",
+                    remedy: "publish it again under the same message id; consumers must take a repetition"))
+        } else {
+            fail(AMQPError(code, "the message to '\(exchange)' was not sent: \(why)", remedy: remedy))
+        }
+    }
+}

@@ -1,0 +1,98 @@
+internal import Logging
+
+/// Publishes over a channel of its own, and knows of each message whether the broker has it.
+///
+/// A value that may be used from any number of tasks. It lives as long as its connection.
+public struct Publisher: Sendable {
+    private let connection: AMQPConnection
+    private let id: UInt32
+
+    init(connection: AMQPConnection, id: UInt32) {
+        self.connection = connection
+        self.id = id
+    }
+
+    /// Publishes a message and returns when the broker has confirmed it (RabbitMQ, "Publisher Confirms"): for a
+    /// persistent message to durable queues that means it is on disk, in quorum queues on a majority of nodes.
+    ///
+    /// Waits while the publisher's window of unconfirmed messages is full, while the broker blocks publishing, and over
+    /// a recovery, after which the message is published again as it was; a consumer may then see it twice. All of it
+    /// ends with the publisher's time-out.
+    ///
+    /// - Parameters:
+    ///   - exchange: its name; empty for the default exchange, which takes the routing key as a queue's name.
+    ///   - mandatory: whether it is an error when no queue takes the message.
+    /// - Throws: ``AMQPError``: `returned` (mandatory, and no queue took it), `refused`, `invalidMessage`, `notFound`
+    ///   (no such exchange), `accessRefused`, `timedOut` and `connectionClosed` (surely not published),
+    ///   `maybePublished` (written, and not known to have arrived). `CancellationError` when the task is cancelled
+    ///   before the message was written.
+    public func publish(
+        _ message: Message, to exchange: String, routingKey: String = "", mandatory: Bool = true
+    ) async throws {
+        try Task.checkCancellation()
+        let request = PublishRequest(
+            publisher: id, message: message, exchange: exchange, routingKey: routingKey, mandatory: mandatory)
+        let inbox = connection.inbox
+        try await withTaskCancellationHandler {
+            try await unsafe withUnsafeThrowingContinuation { continuation in
+                unsafe request.await(continuation)
+                inbox.put(.publish(request))
+            }
+        } onCancel: {
+            inbox.put(.cancelPublish(request))
+        }
+    }
+}
+
+extension AMQPConnection {
+    /// A publisher with a channel of its own, in confirm mode.
+    ///
+    /// - Parameters:
+    ///   - window: how many messages may be unconfirmed at once; a publish beyond that waits.
+    ///   - timeout: how long a publish may take from call to confirm, whatever happens meanwhile.
+    /// - Throws: ``AMQPError`` when the connection is closed, or `invalidConfiguration`.
+    public func publisher(window: Int = 1_000, timeout: Duration = .seconds(30)) async throws -> Publisher {
+        guard window > 0, timeout > .zero else {
+            throw AMQPError(
+                .invalidConfiguration, "a publisher with a window of \(window) and a time-out of \(timeout)",
+                remedy: "both must be above zero")
+        }
+        try checkOpen()
+        let id = makeID()
+        let core = PublisherCore(window: window, timeout: timeout)
+        core.onChannelClosed = { [weak self] in self?.assumeIsolated { $0.reattach(id) } }
+        publishers[id] = core
+        // While the connection recovers there is nothing to attach to; recovery does it then.
+        if let session, status.state == .open {
+            do {
+                try await attach(core, to: session)
+            } catch let error as AMQPError where error.isWorthRetrying {
+                try checkOpen()
+            } catch {
+                publishers[id] = nil
+                throw error
+            }
+        }
+        return Publisher(connection: self, id: id)
+    }
+
+    func attach(_ publisher: PublisherCore, to session: Session) async throws {
+        guard !publisher.isAttached else { return }
+        let channel = try await session.openChannel()
+        _ = try await session.call(.confirmSelect, on: channel)
+        publisher.attach(channel)
+    }
+
+    /// The broker closed a publisher's channel over one message: the others go on over a new one.
+    private func reattach(_ id: UInt32) {
+        guard let publisher = publishers[id], let session, session.failure == nil, status.state == .open else { return }
+        Task {
+            do {
+                try await attach(publisher, to: session)
+            } catch {
+                // The session is broken too, and its recovery attaches every publisher.
+                logger.debug("a publisher's channel could not be opened again: \(error)")
+            }
+        }
+    }
+}

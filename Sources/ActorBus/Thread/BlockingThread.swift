@@ -1,0 +1,18 @@
+/// A thread of its own for one actor, ended with the last reference. Ending does not wait, so that reference may be
+/// dropped on the thread itself. The actor must hold this object, or outlive none of its own work.
+package final class BlockingThread: Sendable {
+    /// Runs jobs for as long as this object lives.
+    package let executor: ThreadExecutor
+
+    /// Starts the thread. Throws ``AMQPError/Code/systemResource``.
+    package init(name: String) throws(AMQPError) {
+        executor = try ThreadExecutor(name: name)
+    }
+
+    deinit { executor.stop() }
+
+    /// For an actor's `unownedExecutor`. The actor must hold the handle.
+    package var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    func attach(_ owner: any ThreadLoop) { executor.attach(owner) }
+}

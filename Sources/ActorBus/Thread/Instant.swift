@@ -1,0 +1,39 @@
+internal import Glibc
+
+/// A point of the monotonic clock, in nanoseconds.
+struct Instant: Comparable {
+    var nanoseconds: Int64
+
+    static var now: Instant {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    }
+
+    /// The whole milliseconds until `deadline`, rounded up, since waking early would only mean to sleep again.
+    func milliseconds(until deadline: Instant) -> CInt {
+        guard deadline > self else { return 0 }
+        let (rest, overflow) = deadline.nanoseconds.subtractingReportingOverflow(nanoseconds)
+        return overflow ? CInt.max : CInt(clamping: rest / 1_000_000 + 1)
+    }
+
+    static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
+
+    static func + (left: Instant, right: Duration) -> Instant {
+        let (sum, overflow) = left.nanoseconds.addingReportingOverflow(right.nanoseconds)
+        return Instant(nanoseconds: overflow ? .max : sum)
+    }
+
+    static func - (left: Instant, right: Instant) -> Duration { .nanoseconds(left.nanoseconds - right.nanoseconds) }
+}
+
+extension Duration {
+    /// The duration in nanoseconds, at most what 64 bits hold (292 years).
+    var nanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !overflow else { return seconds < 0 ? .min : .max }
+        let (sum, carry) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
+        return carry ? .max : sum
+    }
+}

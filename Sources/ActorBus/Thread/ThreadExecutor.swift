@@ -1,0 +1,197 @@
+internal import Glibc
+internal import Synchronization
+
+/// What a thread's loop does beside running jobs: one owner, called on the thread only.
+protocol ThreadLoop: AnyObject {
+    /// Does what is due, writes what is to be written, and says what to wait for. Called once a turn, when the jobs
+    /// have run.
+    nonisolated func turn() -> PollInterest
+    /// The descriptor has become readable, writable, or has failed.
+    nonisolated func descriptorReady()
+}
+
+/// What a thread's loop sleeps on, beside its own wake-up.
+struct PollInterest {
+    /// -1 for none.
+    var descriptor: CInt = -1
+    var wantsWrite = false
+    /// When to wake up at the latest, in nanoseconds of the monotonic clock.
+    var deadline: Instant?
+}
+
+/// A serial executor on a thread of its own: runs an actor's jobs and, between them, the loop of a socket.
+///
+/// The thread owns this object until it ends, so neither a job nor a late `enqueue` can find it gone; the runtime
+/// itself does not retain a custom executor. ``BlockingThread`` ends the thread.
+package final class ThreadExecutor: SerialExecutor {
+    fileprivate struct State {
+        var jobs: [UnownedJob] = []
+        var wakeRequested = false
+        var isSleeping = false
+        var isStopped = false
+    }
+
+    private let state = Lock(State())
+    /// The thread's `pthread_self`, 0 before it runs.
+    private let thread = Atomic<UInt>(0)
+    private let wakeDescriptor: CInt
+    /// Set before the first turn that needs it and used on the thread only, weakly, so that the thread never keeps its
+    /// owner alive.
+    private let loop = Lock<WeakLoop>(WeakLoop())
+
+    private struct WeakLoop: @unchecked Sendable {
+        // Unchecked: the reference is handed from the owner's initializer to the thread through the lock.
+        weak var owner: (any ThreadLoop)?
+    }
+
+    /// Starts the thread. `name` is shown by `ps -L`, cut to 15 bytes.
+    init(name: String) throws(AMQPError) {
+        wakeDescriptor = SystemCalls.makeEventDescriptor()
+        guard wakeDescriptor >= 0 else {
+            throw AMQPError(.systemResource, "cannot make an eventfd: \(Socket.text(errno))")
+        }
+        let status = startThread(name: name, running: self)
+        guard status == 0 else {
+            throw AMQPError(
+                .systemResource, "cannot start a thread for the connection: \(Socket.text(status))",
+                remedy: "raise the limit of threads or open fewer connections")
+        }
+    }
+
+    deinit { close(wakeDescriptor) }
+
+    package func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        // As soon as the job can be seen the thread may run it, let go of the actor, and end. This call holds the
+        // object until then.
+        let this = unsafe Unmanaged.passRetained(self)
+        defer { unsafe this.release() }
+        let mustWake = state.withLock { state in
+            state.jobs.append(job)
+            return state.wake()
+        }
+        if mustWake { signal() }
+    }
+
+    package func asUnownedSerialExecutor() -> UnownedSerialExecutor { unsafe UnownedSerialExecutor(ordinary: self) }
+
+    package func isIsolatingCurrentContext() -> Bool? { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+    package func checkIsolated() {
+        precondition(isIsolatingCurrentContext() == true, "called off the connection's thread")
+    }
+
+    /// Makes the loop turn once more.
+    func wake() {
+        if state.withLock({ $0.wake() }) { signal() }
+    }
+
+    func attach(_ owner: any ThreadLoop) {
+        loop.withLock { $0.owner = owner }
+    }
+
+    /// Lets the thread end when the jobs it has are run. Does not wait for it.
+    func stop() {
+        let mustWake = state.withLock { state in
+            state.isStopped = true
+            return state.wake()
+        }
+        if mustWake { signal() }
+    }
+
+    private func signal() {
+        var one: UInt64 = 1
+        // Fails only when the counter is full, and then the thread is woken anyway.
+        _ = unsafe write(wakeDescriptor, &one, 8)
+    }
+
+    fileprivate func run() {
+        thread.store(UInt(pthread_self()), ordering: .relaxed)
+        let executor = unsafe asUnownedSerialExecutor()
+        var jobs: [UnownedJob] = []
+        while true {
+            let isStopped = state.withLock { state in
+                swap(&state.jobs, &jobs)
+                state.wakeRequested = false
+                return state.isStopped
+            }
+            if jobs.isEmpty && isStopped { return }
+            for job in jobs { unsafe job.runSynchronously(on: executor) }
+            jobs.removeAll(keepingCapacity: true)
+            let interest = loop.withLock { $0.owner }?.turn() ?? PollInterest()
+            let maySleep = state.withLock { state in
+                state.isSleeping = state.jobs.isEmpty && !state.wakeRequested && !state.isStopped
+                return state.isSleeping
+            }
+            sleep(interest, maySleep: maySleep)
+        }
+    }
+
+    /// The one place where the thread blocks.
+    private func sleep(_ interest: PollInterest, maySleep: Bool) {
+        // Work that is waiting goes first; what the socket has is seen at the next turn.
+        guard maySleep || interest.descriptor >= 0 else { return }
+        let events = CShort(POLLIN) | (interest.wantsWrite ? CShort(POLLOUT) : 0)
+        var descriptors = (
+            pollfd(fd: wakeDescriptor, events: CShort(POLLIN), revents: 0),
+            pollfd(fd: interest.descriptor, events: events, revents: 0)
+        )
+        let timeout = maySleep ? interest.deadline.map { Instant.now.milliseconds(until: $0) } ?? -1 : 0
+        let count = unsafe withUnsafeMutablePointer(to: &descriptors) { tuple in
+            unsafe tuple.withMemoryRebound(to: pollfd.self, capacity: 2) { unsafe poll($0, 2, timeout) }
+        }
+        if maySleep { state.withLock { $0.isSleeping = false } }
+        guard count > 0 else { return }
+        if descriptors.0.revents != 0 {
+            var counter: UInt64 = 0
+            _ = unsafe read(wakeDescriptor, &counter, 8)
+        }
+        if descriptors.1.revents != 0 { loop.withLock { $0.owner }?.descriptorReady() }
+    }
+}
+
+extension ThreadExecutor.State {
+    /// Asks for a turn; returns whether the thread sleeps and has to be woken.
+    fileprivate mutating func wake() -> Bool {
+        wakeRequested = true
+        defer { isSleeping = false }
+        return isSleeping
+    }
+}
+
+/// Starts a detached thread that runs the executor's loop and owns it meanwhile. Not part of an actor, so that the C
+/// callback belongs to none.
+private func startThread(name: String, running executor: ThreadExecutor) -> CInt {
+    var attributes = pthread_attr_t()
+    unsafe pthread_attr_init(&attributes)
+    defer { unsafe pthread_attr_destroy(&attributes) }
+    unsafe pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
+    unsafe pthread_attr_setstacksize(&attributes, 1 << 20)
+    let context = unsafe Unmanaged.passRetained(ThreadStart(name: name, executor: executor))
+    var thread = pthread_t()
+    let status = unsafe pthread_create(
+        &thread, &attributes,
+        { context in
+            guard let context = unsafe context else { return nil }
+            let start = unsafe Unmanaged<ThreadStart>.fromOpaque(context).takeRetainedValue()
+            // Signals are for the program's own threads.
+            var all = sigset_t()
+            unsafe sigfillset(&all)
+            unsafe pthread_sigmask(SIG_SETMASK, &all, nil)
+            SystemCalls.nameThisThread(start.name)
+            start.executor.run()
+            return nil
+        }, context.toOpaque())
+    if status != 0 { unsafe context.release() }
+    return status
+}
+
+private final class ThreadStart {
+    let name: String
+    let executor: ThreadExecutor
+
+    init(name: String, executor: ThreadExecutor) {
+        self.name = name
+        self.executor = executor
+    }
+}

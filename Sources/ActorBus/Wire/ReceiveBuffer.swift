@@ -1,0 +1,103 @@
+internal import CRabbitMQ
+internal import Glibc
+
+/// What has come from the socket and is not yet taken apart into frames.
+@safe final class ReceiveBuffer {
+    private var storage: UnsafeMutableRawPointer
+    private var capacity: Int
+    private var head = 0
+    private var tail = 0
+
+    private static let smallest = 64 << 10
+
+    init() {
+        capacity = Self.smallest
+        unsafe storage = .allocate(byteCount: capacity, alignment: 16)
+    }
+
+    deinit { unsafe storage.deallocate() }
+
+    /// A frame as it lies in the buffer; it is gone with the next call of `fill`.
+    @unsafe struct Frame {
+        var type: UInt8
+        var channel: UInt16
+        var payload: UnsafeRawBufferPointer
+    }
+
+    /// Reads once. Returns whether the socket may have more.
+    func fill(from socket: Socket) throws(AMQPError) -> Bool {
+        if head == tail {
+            head = 0
+            tail = 0
+        }
+        let room = capacity - tail
+        let count = try unsafe socket.read(into: UnsafeMutableRawBufferPointer(start: storage + tail, count: room))
+        tail += count
+        return count == room
+    }
+
+    /// The next whole frame, or nil when more has to be read. Throws ``AMQPError/Code/protocolViolation`` for what is
+    /// no frame.
+    func nextFrame(frameMax: Int) throws(AMQPError) -> Frame? {
+        let available = tail - head
+        guard available >= 8 else {
+            makeRoom(for: 8)
+            return nil
+        }
+        let start = unsafe storage + head
+        let type = unsafe start.load(as: UInt8.self)
+        let channel = unsafe UInt16(bigEndian: start.loadUnaligned(fromByteOffset: 1, as: UInt16.self))
+        let size = unsafe UInt32(bigEndian: start.loadUnaligned(fromByteOffset: 3, as: UInt32.self))
+        if type == UInt8(ascii: "A") {
+            // A broker of another protocol version answers the protocol header with its own.
+            throw AMQPError(
+                .protocolViolation, "the broker does not speak AMQP 0-9-1",
+                remedy: "check the port, and that the broker is RabbitMQ")
+        }
+        guard (1...3).contains(type) || type == UInt8(AMQP_FRAME_HEARTBEAT) else {
+            throw AMQPError(
+                .protocolViolation, "a frame of the unknown type \(type)",
+                remedy: "check that the port is AMQP's, not TLS or HTTP")
+        }
+        guard let size = Int(exactly: size), size <= frameMax - 8 else {
+            throw AMQPError(.protocolViolation, "a frame of \(size) bytes, where \(frameMax) were agreed")
+        }
+        guard available >= size + 8 else {
+            makeRoom(for: size + 8)
+            return nil
+        }
+        guard unsafe start.load(fromByteOffset: 7 + size, as: UInt8.self) == UInt8(AMQP_FRAME_END) else {
+            throw AMQPError(.protocolViolation, "a frame without its end octet")
+        }
+        head += size + 8
+        return unsafe Frame(
+            type: type, channel: channel, payload: UnsafeRawBufferPointer(start: start + 7, count: size))
+    }
+
+    /// Lets go of the memory that a large frame took.
+    func shrinkWhenEmpty() {
+        guard head == tail, capacity > 4 * Self.smallest else { return }
+        unsafe storage.deallocate()
+        capacity = Self.smallest
+        unsafe storage = .allocate(byteCount: capacity, alignment: 16)
+        head = 0
+        tail = 0
+    }
+
+    /// Makes sure that a frame of `size` bytes, of which the first are here, can be completed in place.
+    private func makeRoom(for size: Int) {
+        guard head > 0 || size > capacity else { return }
+        let count = tail - head
+        if size > capacity {
+            let larger = UnsafeMutableRawPointer.allocate(byteCount: size + Self.smallest, alignment: 16)
+            unsafe larger.copyMemory(from: storage + head, byteCount: count)
+            unsafe storage.deallocate()
+            unsafe storage = larger
+            capacity = size + Self.smallest
+        } else {
+            unsafe memmove(storage, storage + head, count)
+        }
+        head = 0
+        tail = count
+    }
+}

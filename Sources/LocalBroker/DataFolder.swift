@@ -1,0 +1,101 @@
+#if canImport(System)
+    import System
+#else
+    import SystemPackage
+#endif
+
+/// A broker's folder: its lock, whether it is kept, and how far its cluster has come into being.
+struct DataFolder: Sendable {
+    let path: String
+    let isTemporary: Bool
+    /// Locked; handed on to the guard.
+    let lock: FileDescriptor
+    /// Whether a broker with these nodes has answered here before, so that its data is to be recovered.
+    let isFormed: Bool
+
+    private var stateFile: String { path + "/state" }
+
+    static func open(_ options: LocalBrokerOptions, deadline: ContinuousClock.Instant) async throws -> DataFolder {
+        let isTemporary = options.dataDirectory == nil
+        let path: String
+        if let given = options.dataDirectory {
+            path = given.isEmpty ? given : Posix.absolute(given)
+            try LocalBrokerOptions.validate(dataDirectory: path)
+            try Posix.makeDirectory(path)
+            let names = Posix.names(in: path)
+            guard names.isEmpty || names.contains("lock") else {
+                throw LocalBrokerError(
+                    .invalidOption, "the folder \(path) holds files that are not a local broker's",
+                    remedy: "name an empty or a new folder")
+            }
+        } else {
+            path = try Posix.makeTemporaryDirectory()
+        }
+
+        let lock = try await takeLock(in: path, deadline: deadline)
+        do {
+            let state = Posix.read(path + "/state")?.split { $0 == " " || $0 == "\n" }.map(String.init) ?? []
+            let isFormed = state.first == "formed"
+            if isFormed, state.last != "\(options.nodes)" {
+                throw LocalBrokerError(
+                    .invalidOption,
+                    "the data folder \(path) belongs to a broker of \(state.last ?? "?"), not \(options.nodes) nodes",
+                    remedy: "start it with as many nodes, or name another folder")
+            }
+            let folder = DataFolder(path: path, isTemporary: isTemporary, lock: lock, isFormed: isFormed)
+            for name in ["server/plugins", "run"] { try Posix.makeDirectory(path + "/" + name) }
+            for name in Posix.names(in: path + "/run") { Posix.removeFile("\(path)/run/\(name)") }
+            try folder.writeCookie()
+            if !isFormed { try folder.writeState("forming", nodes: options.nodes) }
+            return folder
+        } catch {
+            try? lock.close()
+            throw error
+        }
+    }
+
+    /// To be called once all nodes have answered.
+    func markFormed(nodes: Int) throws(LocalBrokerError) {
+        try writeState("formed", nodes: nodes)
+    }
+
+    // MARK: -
+
+    private func writeState(_ word: String, nodes: Int) throws(LocalBrokerError) {
+        try Posix.write("\(word) \(nodes)\n", to: stateFile)
+    }
+
+    /// The secret that nodes and command-line tools share. Written here, since nodes that start together would race to
+    /// make it.
+    private func writeCookie() throws(LocalBrokerError) {
+        let file = path + "/.erlang.cookie"
+        if Posix.exists(file) { return }
+        let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        let cookie = String((0..<32).map { _ in letters[Int.random(in: 0..<letters.count)] })
+        try Posix.write(cookie, to: file, permissions: .ownerRead)
+    }
+
+    private static func takeLock(in path: String, deadline: ContinuousClock.Instant) async throws -> FileDescriptor {
+        let file = path + "/lock"
+        while true {
+            if let lock = try Posix.lock(file) {
+                _ = try lock.writeAll("\(Posix.processIdentifier)\n".utf8)
+                return lock
+            }
+            // The owner wrote its process id. When it is gone, its guard is about to end the broker that held the
+            // folder.
+            let owner = Posix.read(file).flatMap { $0.split(separator: "\n").first }.flatMap { Int32($0) }
+            if let owner, Posix.isAlive(owner) {
+                throw LocalBrokerError(
+                    .dataDirectoryInUse, "the data folder \(path) is in use by the broker of process \(owner)",
+                    remedy: "stop that process, or name another folder")
+            }
+            guard ContinuousClock.now < deadline else {
+                throw LocalBrokerError(
+                    .dataDirectoryInUse, "the data folder \(path) is still in use by an earlier broker",
+                    remedy: "wait until it has stopped, or name another folder")
+            }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
+}

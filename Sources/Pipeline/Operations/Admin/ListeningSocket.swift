@@ -1,0 +1,152 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// A TCP socket that listens, not yet served.
+///
+/// Binding is apart from serving so that a port that is taken ends a start before any work has begun, and without a
+/// thread to take down again. Owns its descriptor until `take()`; closes it if nobody did.
+final class ListeningSocket: Sendable {
+    /// The port, the one that the system chose where 0 was asked for.
+    let port: UInt16
+    /// The address as it was asked for, with the port.
+    let endpoint: String
+
+    private let descriptor: Lock<Int32?>
+
+    /// Connections that wait for `accept`; more are refused by the system.
+    private static let backlog: Int32 = 64
+
+    /// Binds and listens.
+    ///
+    /// - Parameters:
+    ///   - address: an IPv4 or IPv6 address, or a name (which is looked up, and may block for it).
+    ///   - port: 0 for any that is free.
+    init(address: String, port: UInt16) throws(AdminServerError) {
+        // A URL writes IPv6 in brackets, so people do.
+        let bare = address.hasPrefix("[") && address.hasSuffix("]") ? String(address.dropFirst().dropLast()) : address
+        let endpoint = Self.endpoint(bare, port)
+        let opened: (descriptor: Int32, port: UInt16) = try Self.open(bare, port, endpoint)
+        descriptor = Lock(opened.descriptor)
+        self.port = opened.port
+        self.endpoint = Self.endpoint(bare, opened.port)
+    }
+
+    deinit {
+        if let descriptor = take() { close(descriptor) }
+    }
+
+    /// Hands the descriptor over, once; the taker closes it.
+    func take() -> Int32? {
+        descriptor.withLock { descriptor in
+            defer { descriptor = nil }
+            return descriptor
+        }
+    }
+
+    private static func endpoint(_ address: String, _ port: UInt16) -> String {
+        address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
+    }
+
+    private static func open(
+        _ address: String, _ port: UInt16, _ endpoint: String
+    ) throws(AdminServerError) -> (Int32, UInt16) {
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
+        unsafe hints.ai_family = AF_UNSPEC
+        #if canImport(Glibc)
+            unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        #else
+            unsafe hints.ai_socktype = SOCK_STREAM
+        #endif
+        var list: UnsafeMutablePointer<addrinfo>?
+        let code = unsafe getaddrinfo(address, String(port), &hints, &list)
+        defer { if let list = unsafe list { unsafe freeaddrinfo(list) } }
+        guard code == 0, !address.isEmpty else {
+            throw AdminServerError(
+                code: .badAddress, endpoint: endpoint,
+                found: address.isEmpty ? "the address is empty" : unsafe String(cString: gai_strerror(code)),
+                remedy: "give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them")
+        }
+        // A name may stand for several addresses; the first that can be had is taken.
+        var failure: Int32 = EADDRNOTAVAIL
+        var next = unsafe list
+        while let candidate = unsafe next {
+            do throws(SystemFailure) {
+                return try unsafe listen(candidate.pointee)
+            } catch {
+                failure = error.code
+            }
+            unsafe next = candidate.pointee.ai_next
+        }
+        throw explain(failure, endpoint, port)
+    }
+
+    private struct SystemFailure: Error {
+        let code: Int32
+    }
+
+    private static func listen(_ candidate: addrinfo) throws(SystemFailure) -> (Int32, UInt16) {
+        let descriptor = unsafe socket(candidate.ai_family, candidate.ai_socktype, candidate.ai_protocol)
+        guard descriptor >= 0 else { throw SystemFailure(code: errno) }
+        // Not for children: a broker started by this process would keep the port.
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        var on: Int32 = 1
+        // A port whose last connections are still in TIME_WAIT is free all the same.
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+        guard unsafe bind(descriptor, candidate.ai_addr, candidate.ai_addrlen) == 0, systemListen(descriptor) == 0
+        else {
+            let code = errno
+            close(descriptor)
+            throw SystemFailure(code: code)
+        }
+        return (descriptor, boundPort(of: descriptor))
+    }
+
+    private static func systemListen(_ descriptor: Int32) -> Int32 {
+        #if canImport(Glibc)
+            Glibc.listen(descriptor, backlog)
+        #elseif canImport(Musl)
+            Musl.listen(descriptor, backlog)
+        #else
+            Darwin.listen(descriptor, backlog)
+        #endif
+    }
+
+    private static func boundPort(of descriptor: Int32) -> UInt16 {
+        var address = sockaddr_in6()
+        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        let code = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe getsockname(descriptor, $0, &length)
+            }
+        }
+        // The port stands at the same place for both families.
+        return code == 0 ? UInt16(bigEndian: address.sin6_port) : 0
+    }
+
+    private static func explain(_ code: Int32, _ endpoint: String, _ port: UInt16) -> AdminServerError {
+        let said = unsafe String(cString: strerror(code))
+        switch code {
+        case EADDRINUSE:
+            return AdminServerError(
+                code: .portInUse, endpoint: endpoint, found: "the port is in use by another process",
+                remedy: "stop that process (`ss -ltnp 'sport = :\(port)'` shows it) or choose another port")
+        case EACCES, EPERM:
+            return AdminServerError(
+                code: .notPermitted, endpoint: endpoint, found: "this user may not open the port (\(said))",
+                remedy: "choose a port above 1023")
+        case EADDRNOTAVAIL, EAFNOSUPPORT:
+            return AdminServerError(
+                code: .badAddress, endpoint: endpoint, found: "no interface of this machine has the address (\(said))",
+                remedy: "give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them")
+        default:
+            return AdminServerError(
+                code: .system, endpoint: endpoint, found: said, remedy: "see the limits of the process and the system")
+        }
+    }
+}

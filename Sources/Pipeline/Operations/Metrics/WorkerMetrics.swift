@@ -1,0 +1,111 @@
+import Metrics
+
+/// What every service shows of its work on AMQP: connections, publishing, and the queues it consumes.
+///
+/// Made once a service (not once a replica). Connections are observed rather than told about: their state is asked for
+/// when the metrics are read.
+package final class WorkerMetrics: Sendable {
+    /// The broker's answer to a published message.
+    package enum PublishResult: String, Sendable, CaseIterable {
+        case confirmed, refused, returned
+        /// No answer came: the connection or the deadline ended first.
+        case unknown
+    }
+
+    /// What became of a consumed message.
+    package enum Outcome: String, Sendable, CaseIterable {
+        case acknowledged, retried, requeued
+        case deadLettered = "dead_lettered"
+    }
+
+    /// The metrics of one queue. Copies, and those asked for again, count together.
+    package struct Queue: Sendable {
+        private let settled: [Outcome: Counter]
+        private let redeliveries: Counter
+        private let inFlight: Meter
+
+        fileprivate init(_ name: String, _ factory: any MetricsFactory) {
+            settled = Dictionary(
+                uniqueKeysWithValues: Outcome.allCases.map { outcome in
+                    let labels = [("queue", name), ("outcome", outcome.rawValue)]
+                    return (outcome, Counter(MetricCatalogue.messagesSettled, labels, factory))
+                })
+            redeliveries = Counter(MetricCatalogue.messagesRedelivered, [("queue", name)], factory)
+            inFlight = Meter(MetricCatalogue.messagesInFlight, [("queue", name)], factory)
+        }
+
+        /// A message was taken into work. Each call is followed by exactly one `ended()`.
+        package func began(redelivered: Bool) {
+            inFlight.increment(by: 1)
+            if redelivered { redeliveries.increment() }
+        }
+
+        /// The work on a message is over, however it ended.
+        package func ended() {
+            inFlight.decrement(by: 1)
+        }
+
+        /// A message was settled with the broker.
+        package func settled(_ outcome: Outcome) {
+            settled[outcome]?.increment()
+        }
+    }
+
+    private typealias Connections = [@Sendable () -> Bool]
+
+    private let factory: any CollectingMetricsFactory
+    private let confirms: [PublishResult: Counter]
+    private let endToEnd: Metrics.Timer
+    private let connections = Lock<Connections>([])
+
+    /// - Parameter queues: the queues that this service consumes; they are shown with 0 from the start.
+    package init(queues: [String], factory: any CollectingMetricsFactory, build: BuildInfo = .current) {
+        self.factory = factory
+        confirms = Dictionary(
+            uniqueKeysWithValues: PublishResult.allCases.map { result in
+                (result, Counter(MetricCatalogue.publisherConfirms, [("result", result.rawValue)], factory))
+            })
+        endToEnd = Metrics.Timer(MetricCatalogue.endToEnd, [], factory)
+        for queue in queues { _ = Queue(queue, factory) }
+
+        let connections = self.connections
+        factory.collect(MetricCatalogue.connectionUp) {
+            let states = connections.withLock { $0 }
+            return !states.isEmpty && states.allSatisfy { $0() } ? 1 : 0
+        }
+        factory.collect(MetricCatalogue.reconnects) { 0 }
+        factory.collect(
+            MetricCatalogue.buildInfo, labels: [("version", build.version), ("revision", build.revision)]
+        ) { 1 }
+    }
+
+    /// Adds a connection of this service.
+    ///
+    /// `pipeline_amqp_connection_up` is 1 only while every one of them is up; the reconnects of all are added up.
+    /// - Parameters:
+    ///   - isUp: whether it is open now; called on any thread, must not block.
+    ///   - reconnects: how often it was opened again since it was made; likewise.
+    package func observe(
+        isUp: @escaping @Sendable () -> Bool, reconnects: @escaping @Sendable () -> UInt64
+    ) {
+        connections.withLock { $0.append(isUp) }
+        factory.collect(MetricCatalogue.reconnects) { Double(reconnects()) }
+    }
+
+    /// The metrics of a queue.
+    package func queue(_ name: String) -> Queue {
+        Queue(name, factory)
+    }
+
+    /// A publish came to its end.
+    package func published(_ result: PublishResult) {
+        confirms[result]?.increment()
+    }
+
+    /// This service's effect for an order took place so long after the order.
+    ///
+    /// Clocks of two machines may differ; what comes out negative counts as zero.
+    package func effect(after duration: Duration) {
+        endToEnd.observe(duration)
+    }
+}

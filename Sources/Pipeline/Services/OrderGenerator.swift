@@ -1,0 +1,123 @@
+package import ActorBus
+import Logging
+
+/// Makes orders: writes each down, publishes it, and marks it when the broker has confirmed.
+///
+/// What an earlier run wrote down and was not confirmed is published again at the start, under the same `message_id`.
+package struct OrderGenerator: PipelineService {
+    /// Orders unconfirmed at once.
+    private static let window = 1_000
+    /// Groups of orders that are being published at once; with `GeneratorPlan.mostAtOnce` they fill the window.
+    private static let groupsAtOnce = 16
+    /// For ever, since an order that is written down has to reach the broker.
+    private static let retry = RetryPolicy(attempts: .max, first: .milliseconds(100), longest: .seconds(5))
+
+    private let context: ServiceContext
+    private let plan: GeneratorPlan
+    private let outbox: OrderOutbox
+    private let metrics: GeneratorMetrics
+    private let waitForRoom: @Sendable () async -> Void
+
+    /// - Parameters:
+    ///   - outbox: where orders are written down; open for as long as this runs.
+    ///   - waitForRoom: awaited before new orders are made, so that whoever counts them can hold the generator back;
+    ///     has to return when its task is cancelled.
+    package init(
+        _ context: ServiceContext, plan: GeneratorPlan, outbox: OrderOutbox,
+        waitForRoom: @escaping @Sendable () async -> Void = {}
+    ) {
+        self.context = context
+        self.plan = plan
+        self.outbox = outbox
+        self.waitForRoom = waitForRoom
+        metrics = GeneratorMetrics(factory: context.registry)
+    }
+
+    /// Runs until its task is cancelled, or the plan's maximum is confirmed.
+    ///
+    /// Throws `StateError` beside what every service throws.
+    package func run(on broker: ConnectionConfiguration) async throws {
+        try await context.withConnections(1, to: broker) { connections in
+            let publisher = try await connections.publisher(window: Self.window)
+            try await withDrain(within: context.drainTimeout) { signal in
+                try await work(publisher, signal)
+            }
+        }
+    }
+
+    private func work(_ publisher: EventPublisher, _ signal: StopSignal) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            var inWork = 0
+            func publish(_ orders: [RecordedOrder]) async throws {
+                if inWork == Self.groupsAtOnce {
+                    try await group.next()
+                    inWork -= 1
+                }
+                inWork += 1
+                group.addTask { try await self.publish(orders, publisher) }
+            }
+
+            var last = Int64.min
+            while !signal.isStopped {
+                let left = try await outbox.unconfirmed(after: last, limit: Int(GeneratorPlan.mostAtOnce))
+                guard let newest = left.last else { break }
+                last = newest.orderID
+                context.logger.notice(
+                    "Publishing again what an earlier run wrote down", metadata: ["orders": "\(left.count)"])
+                try await publish(left)
+            }
+
+            context.logger.info("Generating orders")
+            var random = SystemRandomNumberGenerator()
+            var made: Int64 = 0
+            while !signal.isStopped {
+                if let maximum = plan.maximum, made >= maximum { break }
+                try await signal.untilStopped(waitForRoom)
+                if signal.isStopped { break }
+                let (count, wait) = plan.next(after: made, using: &random)
+                let orders = try await outbox.writeDown(count: Int(count)) { plan.order($0, at: .now()) }
+                made += count
+                for order in orders { context.observer(.placing(order.identity)) }
+                try await publish(orders)
+                if wait > .zero { await signal.sleep(for: wait) }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    /// Publishes orders side by side, and marks them when all of them are confirmed.
+    private func publish(_ orders: [RecordedOrder], _ publisher: EventPublisher) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for order in orders {
+                group.addTask { try await publish(order, publisher) }
+            }
+            try await group.waitForAll()
+        }
+        try await outbox.markConfirmed(orders.map(\.orderID))
+    }
+
+    private func publish(_ recorded: RecordedOrder, _ publisher: EventPublisher) async throws {
+        let order = try Order(json: recorded.body)
+        let eventContext = EventContext(identity: recorded.identity, orderTime: recorded.time, trace: TraceParent())
+        var message = publisher.message(of: order, eventContext)
+        message.body = recorded.body
+        var failures = 0
+        while true {
+            do {
+                try await publisher.publish(message, to: .orders)
+                break
+            } catch let error as AMQPError where error.code != .connectionClosed {
+                failures += 1
+                guard let pause = Self.retry.pause(afterFailures: failures, jitter: .random(in: 0...1)) else {
+                    throw error
+                }
+                context.logger.warning(
+                    "Order #\(order.orderID) is not confirmed yet: \(error)", metadata: ["attempts": "\(failures)"])
+                try await Task.sleep(for: pause)
+            }
+        }
+        metrics.confirmed()
+        context.metrics.effect(after: .milliseconds(Timestamp.now().milliseconds - recorded.time.milliseconds))
+        context.observer(.ordered(order, recorded.identity))
+    }
+}

@@ -1,0 +1,139 @@
+/// How often each thing happened.
+package struct OrderCounts: Sendable, Equatable {
+    package var orders: Int64 = 0
+    package var paymentsSuccess: Int64 = 0
+    package var paymentsFailed: Int64 = 0
+    package var shipments: Int64 = 0
+    package var notifications: Int64 = 0
+
+    package init() {}
+
+    package static func + (left: OrderCounts, right: OrderCounts) -> OrderCounts {
+        var sum = OrderCounts()
+        sum.orders = left.orders + right.orders
+        sum.paymentsSuccess = left.paymentsSuccess + right.paymentsSuccess
+        sum.paymentsFailed = left.paymentsFailed + right.paymentsFailed
+        sum.shipments = left.shipments + right.shipments
+        sum.notifications = left.notifications + right.notifications
+        return sum
+    }
+}
+
+/// Follows the orders of a run from their making until they are settled at every stage; then they are forgotten.
+///
+/// An order is settled when it is confirmed, its payment is made, both are notified, and, where the payment succeeded,
+/// it is shipped and that is notified too. A dead letter settles it as well. Pure: told of events, asked for numbers.
+package struct OrderTally: Sendable {
+    /// What has happened to an order so far.
+    private struct Progress: OptionSet, Sendable {
+        let rawValue: UInt8
+
+        static let confirmed = Progress(rawValue: 1)
+        static let paid = Progress(rawValue: 2)
+        static let declined = Progress(rawValue: 4)
+        static let shipped = Progress(rawValue: 8)
+        static let orderNotified = Progress(rawValue: 16)
+        static let paymentNotified = Progress(rawValue: 32)
+        static let shipmentNotified = Progress(rawValue: 64)
+
+        var isSettled: Bool {
+            isSuperset(of: [.confirmed, .declined, .orderNotified, .paymentNotified])
+                || isSuperset(of: [
+                    .confirmed, .paid, .shipped, .orderNotified, .paymentNotified, .shipmentNotified,
+                ])
+        }
+    }
+
+    private struct Followed: Sendable {
+        var progress: Progress = []
+        let number: Int64
+    }
+
+    /// What happened to the orders of this run.
+    package private(set) var own = OrderCounts()
+    /// What happened to others: of earlier runs, or of other generators.
+    package private(set) var others = OrderCounts()
+    package private(set) var deadLettered: Int64 = 0
+    package private(set) var redelivered: Int64 = 0
+    /// Orders of this run that are settled or dead-lettered.
+    package private(set) var settled: Int64 = 0
+    /// Orders that were given up following, since too many were open at once.
+    package private(set) var forgotten: Int64 = 0
+    /// Changes whenever anything happens.
+    package private(set) var events: UInt64 = 0
+
+    private let capacity: Int
+    private var followed: [OrderIdentity: Followed] = [:]
+    private var placed: Int64 = 0
+
+    /// - Parameter capacity: how many open orders are followed at most; of more, the older half is given up.
+    package init(capacity: Int = 100_000) {
+        self.capacity = max(capacity, 2)
+    }
+
+    /// Orders of this run that are followed and not settled.
+    package var open: Int { followed.count }
+    /// Of them, those that the broker has confirmed; the others are safe in the outbox.
+    package var openAndConfirmed: Int64 {
+        followed.values.reduce(0) { $0 + ($1.progress.contains(.confirmed) ? 1 : 0) }
+    }
+
+    package mutating func note(_ event: OrderEvent) {
+        events &+= 1
+        switch event {
+        case .placing(let identity):
+            if followed.count >= capacity { forgetOlderHalf() }
+            placed += 1
+            followed[identity] = Followed(number: placed)
+        case .ordered(_, let identity):
+            count(identity, .confirmed, \.orders)
+        case .paid(let payment, let identity):
+            switch payment.status {
+            case .success: count(identity, .paid, \.paymentsSuccess)
+            case .failed: count(identity, .declined, \.paymentsFailed)
+            }
+        case .shipped(_, let identity):
+            count(identity, .shipped, \.shipments)
+        case .notified(let notification, let identity):
+            count(identity, Self.progress(of: notification.kind), \.notifications)
+        case .deadLettered(_, let identity, _):
+            deadLettered += 1
+            if let identity, followed.removeValue(forKey: identity) != nil { settled += 1 }
+        case .redelivered:
+            redelivered += 1
+        }
+    }
+
+    private static func progress(of kind: Notification.Kind) -> Progress {
+        switch kind {
+        case .orderConfirmation: .orderNotified
+        case .paymentSuccess, .paymentFailed: .paymentNotified
+        case .shipmentNotification: .shipmentNotified
+        }
+    }
+
+    private mutating func count(
+        _ identity: OrderIdentity, _ step: Progress, _ counter: WritableKeyPath<OrderCounts, Int64>
+    ) {
+        guard var order = followed[identity] else {
+            others[keyPath: counter] += 1
+            return
+        }
+        own[keyPath: counter] += 1
+        order.progress.insert(step)
+        if order.progress.isSettled {
+            followed[identity] = nil
+            settled += 1
+        } else {
+            followed[identity] = order
+        }
+    }
+
+    private mutating func forgetOlderHalf() {
+        let numbers = followed.values.map(\.number).sorted()
+        let middle = numbers[numbers.count / 2]
+        let before = followed.count
+        followed = followed.filter { $0.value.number >= middle }
+        forgotten += Int64(before - followed.count)
+    }
+}

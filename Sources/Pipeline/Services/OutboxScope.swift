@@ -1,0 +1,19 @@
+import ActorBus
+
+/// Opens the order outbox in a folder, with a thread of its own to wait for the disk, for as long as `body` runs.
+///
+/// Throws `StateError` where the folder cannot be used or another process has it; else what `body` throws.
+package func withOutbox<Value>(
+    in directory: StateDirectory, _ body: (OrderOutbox) async throws -> Value
+) async throws -> Value {
+    let thread = try BlockingThread(name: "outbox")
+    let outbox = try await OrderOutbox.open(in: directory, executor: thread.executor)
+    do {
+        let value = try await body(outbox)
+        await outbox.close()
+        return value
+    } catch {
+        await outbox.close()
+        throw error
+    }
+}

@@ -1,0 +1,43 @@
+/// The tally of a run, for all its tasks: services write, whoever waits for orders reads.
+package final class RunBook: Sendable {
+    private let tally: Lock<OrderTally>
+    /// One pending signal is enough: whoever gets it looks at the tally.
+    private let settledSignal: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
+    private let roomSignal: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
+    /// The generator is held back while so many orders are open.
+    private let mostOpen: Int
+
+    /// - Parameter mostOpen: how many orders may be open before `waitForRoom` waits.
+    package init(mostOpen: Int) {
+        self.mostOpen = mostOpen
+        tally = Lock(OrderTally())
+        settledSignal = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        roomSignal = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// The numbers of this moment.
+    package var now: OrderTally { tally.withLock { $0 } }
+
+    /// Notes an event; never waits.
+    package func note(_ event: OrderEvent) {
+        let open = tally.withLock { tally in
+            tally.note(event)
+            return tally.open
+        }
+        if open == 0 { settledSignal.continuation.yield() }
+        if open < mostOpen { roomSignal.continuation.yield() }
+    }
+
+    /// Waits until fewer orders are open than may be. Returns at once when its task is cancelled; for one task at a
+    /// time.
+    package func waitForRoom() async {
+        if tally.withLock({ $0.open }) < mostOpen { return }
+        for await _ in roomSignal.stream where tally.withLock({ $0.open }) < mostOpen { return }
+    }
+
+    /// Waits until no order is open, or the task is cancelled; for one task at a time.
+    package func waitUntilSettled() async {
+        if tally.withLock({ $0.open }) == 0 { return }
+        for await _ in settledSignal.stream where tally.withLock({ $0.open }) == 0 { return }
+    }
+}

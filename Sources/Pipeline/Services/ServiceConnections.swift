@@ -1,0 +1,100 @@
+import ActorBus
+import Logging
+
+/// The connections of one service: opened one after the other, watched, and closed together.
+final class ServiceConnections: Sendable {
+    private struct Opened: Sendable {
+        let connection: AMQPConnection
+        let watch: Task<Void, Never>
+    }
+
+    private let context: ServiceContext
+    private let broker: ConnectionConfiguration
+    private let opened = Lock<[Opened]>([])
+
+    init(_ context: ServiceContext, to broker: ConnectionConfiguration) {
+        self.context = context
+        self.broker = broker
+    }
+
+    /// The service's publishing connection, with a publisher of the window given.
+    func publisher(window: Int) async throws -> EventPublisher {
+        let connection = try await open("publishing", consuming: nil)
+        return try await EventPublisher(
+            appID: context.kind.appID, connection: connection, topology: context.topology, window: window,
+            metrics: context.metrics, logger: context.logger)
+    }
+
+    /// A connection, with the topology declared. Throws as `AMQPConnection.connect` does.
+    func open(_ name: String, consuming queue: PipelineQueue?) async throws -> AMQPConnection {
+        var configuration = broker
+        configuration.name = "\(context.kind.appID) \(name)"
+        var logger = context.logger
+        logger[metadataKey: "connection"] = .string(name)
+        let connection = try await AMQPConnection.connect(configuration, topology: context.topology, logger: logger)
+        context.health.add(name, consumers: queue == nil ? 0 : 1) { connection.status }
+        context.metrics.observe(
+            isUp: { connection.status.state == .open }, reconnects: { connection.status.recoveries })
+        let watch = Task { [logger] in
+            var story = ConnectionStory(consumes: queue != nil)
+            for await status in connection.statusUpdates() {
+                for line in story.lines(for: status) { Self.log(line, queue, logger) }
+            }
+        }
+        opened.withLock { $0.append(Opened(connection: connection, watch: watch)) }
+        return connection
+    }
+
+    /// Closes all, bounded in time. Nothing can be opened afterwards that would be closed.
+    func close() async {
+        let all = opened.withLock { opened in
+            defer { opened = [] }
+            return opened
+        }
+        await withDiscardingTaskGroup { group in
+            for one in all {
+                one.watch.cancel()
+                group.addTask { await one.connection.close() }
+            }
+        }
+    }
+
+    private static func log(_ line: ConnectionStory.Line, _ queue: PipelineQueue?, _ logger: Logger) {
+        switch line {
+        case .waiting:
+            guard let queue else { return }
+            logger.info("Waiting for \(queue.source.rawValue)...", metadata: ["queue": .string(queue.rawValue)])
+        case .blocked(let reason):
+            logger.warning("The broker takes no messages for now: \(reason)")
+        case .unblocked:
+            logger.info("The broker takes messages again")
+        }
+    }
+}
+
+extension ServiceContext {
+    /// Runs a service's work with connections that are closed however it ends.
+    ///
+    /// - Parameter count: how many connections the service will open; it is ready once they are.
+    func withConnections(
+        _ count: Int, to broker: ConnectionConfiguration, _ work: @Sendable (ServiceConnections) async throws -> Void
+    ) async throws {
+        health.expect(connections: count)
+        let connections = ServiceConnections(self, to: broker)
+        try await withTaskCancellationHandler {
+            do {
+                try await work(connections)
+            } catch {
+                health.drain()
+                await connections.close()
+                // Told to stop while it was still connecting: nothing was in hand.
+                if error is CancellationError, Task.isCancelled { return }
+                throw error
+            }
+            health.drain()
+            await connections.close()
+        } onCancel: {
+            health.drain()
+        }
+    }
+}

@@ -1,0 +1,32 @@
+package import ActorBus
+package import Logging
+
+/// What every service is given: what it needs at the broker, and where it shows what it does.
+package struct ServiceContext: Sendable {
+    package let kind: ServiceKind
+    package let topology: Topology
+    /// How long what is in hand may take once the service is to stop.
+    package let drainTimeout: Duration
+    /// What the service's own port shows.
+    package let registry: PrometheusRegistry
+    package let metrics: WorkerMetrics
+    package let health = ServiceHealth()
+    package let workInHand: WorkInHand
+    package let observer: PipelineObserver
+    package let logger: Logger
+
+    package init(
+        _ kind: ServiceKind, topology: Topology, drainTimeout: Duration, workInHand: WorkInHand = WorkInHand(),
+        observer: PipelineObserver, logger: Logger
+    ) {
+        self.kind = kind
+        self.topology = topology
+        self.drainTimeout = drainTimeout
+        self.workInHand = workInHand
+        self.observer = observer
+        self.logger = logger
+        registry = PrometheusRegistry()
+        metrics = WorkerMetrics(queues: kind.queues.map(\.rawValue), factory: registry)
+        ProcessMetrics.register(in: registry)
+    }
+}

@@ -1,0 +1,35 @@
+/// Whoever charges customers.
+package protocol PaymentGateway: Sendable {
+    /// Charges an order, once for each identity however often it is asked: the identity is the idempotency key.
+    ///
+    /// Ends with `CancellationError` when the task is cancelled; any other error is a failure for now, to be tried
+    /// again. A charge that is declined is an answer, not an error.
+    func charge(_ order: Order, identity: OrderIdentity) async throws -> ChargeAnswer
+}
+
+/// A gateway that decides by itself, in the time a real one would take.
+package struct SimulatedPaymentGateway<SimulationClock: Clock>: PaymentGateway
+where SimulationClock.Duration == Duration {
+    private let decisions: Decisions
+    private let pace: Pace
+    private let clock: SimulationClock
+
+    package init(decisions: Decisions, pace: Pace, clock: SimulationClock) {
+        self.decisions = decisions
+        self.pace = pace
+        self.clock = clock
+    }
+
+    package init(decisions: Decisions, pace: Pace) where SimulationClock == ContinuousClock {
+        self.init(decisions: decisions, pace: pace, clock: ContinuousClock())
+    }
+
+    package func charge(_ order: Order, identity: OrderIdentity) async throws -> ChargeAnswer {
+        let decided = decisions.payment(
+            orderID: order.orderID, identity: identity, milliseconds: pace.range.milliseconds)
+        try await clock.pause(for: pace.speed.real(milliseconds: decided.milliseconds))
+        return ChargeAnswer(
+            outcome: decided.outcome, method: decided.method,
+            processingTime: ProcessingTime(milliseconds: decided.milliseconds))
+    }
+}

@@ -1,0 +1,76 @@
+package import ActorBus
+package import Logging
+
+/// Publishes for one service: with confirm, and with every answer of the broker counted.
+package struct EventPublisher: Sendable {
+    /// The service's name in `app_id`.
+    private let appID: String
+    private let connection: AMQPConnection
+    private let publisher: Publisher
+    private let topology: Topology
+    private let metrics: WorkerMetrics
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - connection: used for publishing only, since a broker short of memory stops reading a publisher's socket.
+    ///   - window: how many messages may be unconfirmed at once.
+    package init(
+        appID: String, connection: AMQPConnection, topology: Topology, window: Int, metrics: WorkerMetrics,
+        logger: Logger
+    ) async throws {
+        self.appID = appID
+        self.connection = connection
+        self.topology = topology
+        self.metrics = metrics
+        self.logger = logger
+        publisher = try await connection.publisher(window: window)
+    }
+
+    /// The message of an event, signed by this service.
+    package func message(of event: some PipelineEvent, _ context: EventContext) -> Message {
+        context.message(of: event, from: appID)
+    }
+
+    /// Returns when the broker has confirmed; throws as `Publisher.publish` does.
+    package func publish(_ message: Message, to exchange: PipelineExchange) async throws {
+        try await publish(message, exchange: exchange.rawValue, routingKey: "")
+    }
+
+    /// Returns when the broker has confirmed that the message is in the dead-letter queue.
+    package func publish(_ message: Message, toDeadLettersOf queue: PipelineQueue) async throws {
+        try await publish(message, exchange: "", routingKey: queue.deadLetterQueue)
+    }
+
+    private func publish(_ message: Message, exchange: String, routingKey: String) async throws {
+        do {
+            try await publisher.publish(message, to: exchange, routingKey: routingKey, mandatory: true)
+            metrics.published(.confirmed)
+        } catch let error as AMQPError {
+            if let result = Self.result(of: error) { metrics.published(result) }
+            if error.code == .returned || error.code == .notFound { await restoreTopology(after: error) }
+            throw error
+        } catch {
+            metrics.published(.unknown)
+            throw error
+        }
+    }
+
+    /// Somebody deleted a queue or an exchange while the connection was open; the next attempt needs it again.
+    private func restoreTopology(after error: AMQPError) async {
+        do {
+            try await connection.declare(topology)
+        } catch {
+            logger.warning("The exchanges and queues could not be declared again: \(error)")
+        }
+    }
+
+    /// How an error is counted; nil where nothing was sent.
+    private static func result(of error: AMQPError) -> WorkerMetrics.PublishResult? {
+        switch error.code {
+        case .invalidMessage: nil
+        case .returned: .returned
+        case .refused, .notFound, .accessRefused, .preconditionFailed: .refused
+        default: .unknown
+        }
+    }
+}

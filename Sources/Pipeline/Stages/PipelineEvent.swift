@@ -1,0 +1,31 @@
+/// What happened to an order, as a message tells it: an order, a payment or a shipment.
+package protocol PipelineEvent: Sendable {
+    static var kind: EventKind { get }
+    /// The exchange that the event is published to.
+    static var exchange: PipelineExchange { get }
+    var orderID: Int64 { get }
+    /// The moment it happened.
+    var timestamp: Timestamp { get }
+
+    /// Reads a message body; of the contract's section 2.
+    init(json body: [UInt8]) throws(MalformedMessage)
+    /// The message body.
+    func encoded() -> [UInt8]
+    /// The order's identity, given the message's `correlation_id`.
+    func identity(correlationID: String?) -> OrderIdentity
+}
+
+extension Order: PipelineEvent {
+    package static var kind: EventKind { .order }
+    package static var exchange: PipelineExchange { .orders }
+}
+
+extension Payment: PipelineEvent {
+    package static var kind: EventKind { .payment }
+    package static var exchange: PipelineExchange { .payments }
+}
+
+extension Shipment: PipelineEvent {
+    package static var kind: EventKind { .shipment }
+    package static var exchange: PipelineExchange { .shipments }
+}

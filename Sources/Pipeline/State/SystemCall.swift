@@ -1,0 +1,67 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// What the room for state needs of the operating system, with the error number beside each answer.
+enum SystemCall {
+    /// Makes a folder that only its owner may enter. 0, or the error number.
+    static func makeFolder(_ path: String) -> CInt {
+        unsafe mkdir(path, 0o700) == 0 ? 0 : errno
+    }
+
+    static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Whether this process may make files in a folder. 0, or the error number.
+    static func mayWrite(_ path: String) -> CInt {
+        unsafe access(path, W_OK | X_OK) == 0 ? 0 : errno
+    }
+
+    /// Opens or makes a file that only its owner may read, not handed on to child processes.
+    static func openFile(_ path: String) -> (descriptor: CInt, error: CInt) {
+        let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        return (descriptor, descriptor < 0 ? errno : 0)
+    }
+
+    /// The first bytes of a file, as far as they can be read.
+    static func beginning(of descriptor: CInt, atMost count: Int) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let read = unsafe bytes.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, $0.count, 0) }
+        return Array(bytes.prefix(max(read, 0)))
+    }
+
+    /// Replaces a file's content. 0, or the error number.
+    static func replaceContent(of descriptor: CInt, with bytes: [UInt8]) -> CInt {
+        guard ftruncate(descriptor, 0) == 0 else { return errno }
+        let written = unsafe bytes.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+        return written == bytes.count ? 0 : (written < 0 ? errno : ENOSPC)
+    }
+
+    /// Takes the exclusive lock of an open file without waiting. 0, or the error number.
+    static func lock(_ descriptor: CInt) -> CInt {
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            let error = errno
+            if error != EINTR { return error }
+        }
+        return 0
+    }
+
+    static func closeFile(_ descriptor: CInt) {
+        // Nothing is to be done where closing fails: the descriptor is gone either way.
+        _ = close(descriptor)
+    }
+
+    static var processID: Int32 { getpid() }
+
+    /// The system's words for an error number.
+    static func words(for error: CInt) -> String {
+        guard let text = unsafe strerror(error) else { return "error \(error)" }
+        return unsafe String(cString: text)
+    }
+}

@@ -1,0 +1,80 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+import ActorBus
+import Logging
+import Pipeline
+
+/// A run from its options to the exit code.
+enum Program {
+    /// Runs, and ends the process with the code that the contract has for how it went.
+    static func run(_ target: RunTarget, _ options: RunOptions) async -> Never {
+        let configuration: RunConfiguration
+        do {
+            configuration = try RunConfiguration(
+                target, options, environment: ProcessEnvironment.variables(), readFile: ProcessEnvironment.readFile)
+        } catch {
+            fail(error)
+        }
+        let logs = LogOutput(format: configuration.logFormat, level: configuration.logLevel)
+        let logger = logs.logger(service: target == .all ? "pipeline" : target.commandName)
+        for warning in configuration.warnings { logger.warning("\(warning)") }
+        do {
+            let status = try await run(configuration, logs, logger)
+            exit(status)
+        } catch {
+            logger.error("\(error)", metadata: ["exit": .stringConvertible(ExitStatus.of(error))])
+            exit(ExitStatus.of(error))
+        }
+    }
+
+    /// Says what is wrong with the configuration and ends the process. Before there are settings for logs, so in plain words.
+    static func fail(_ error: any Error) -> Never {
+        LineWriter(descriptor: 2).write(Array("ERROR pipeline-run: \(error)\n".utf8))
+        exit(ExitStatus.of(error))
+    }
+
+    private static func run(_ configuration: RunConfiguration, _ logs: LogOutput, _ logger: Logger) async throws
+        -> Int32
+    {
+        let stop = StopSignal()
+        try StopSignals.listen(
+            first: { stop.stop() },
+            second: {
+                // The private broker's guard ends it as soon as this process is gone.
+                _exit(ExitStatus.secondSignal)
+            })
+        stop.onStop { logger.info("Stopping: what is in hand is finished; a second signal ends at once") }
+        switch configuration.target {
+        case .role(let kind):
+            guard let broker = configuration.broker else {
+                throw ConfigurationError(.environment, "no broker is named for '\(kind.rawValue)'")
+            }
+            let run = RoleRun(kind: kind, configuration: configuration, broker: broker, logs: logs)
+            try await stop.untilStopped { try await run.run() }
+            return 0
+        case .all:
+            let outcome = try await AllRun(configuration: configuration, logs: logs, stop: stop).run()
+            return try finish(outcome, logger)
+        }
+    }
+
+    /// Prints the line of data that `all` ends with; what went wrong is said before it.
+    private static func finish(_ outcome: AllRun.Outcome, _ logger: Logger) throws -> Int32 {
+        if outcome.lost > 0 {
+            logger.error(
+                "\(outcome.lost) orders are lost: confirmed by the broker, not settled, and in no queue",
+                metadata: ["lost": .stringConvertible(outcome.lost)])
+        }
+        let output = LineWriter(descriptor: 1)
+        output.write(Array((outcome.summary.json(lost: outcome.lost, queued: outcome.queued) + "\n").utf8))
+        if let failure = outcome.failure { throw failure }
+        if output.lostLines > 0 {
+            logger.error("The result could not be written to standard output")
+            return ExitStatus.failure
+        }
+        return outcome.lost > 0 ? ExitStatus.failure : 0
+    }
+}

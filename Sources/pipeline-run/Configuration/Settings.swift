@@ -1,0 +1,91 @@
+import Logging
+import Pipeline
+
+/// Every setting of a run, once: flag, environment variable, default, range, and what it is for.
+enum Settings {
+    static let amqpURL = Setting<String?>(
+        "amqp-url", environment: "AMQP_URL", "url", standard: nil, shown: nil,
+        "The broker: amqp://user@host1,host2:5673/vhost. The password better comes from RABBITMQ_PASSWORD.",
+        read: Readers.text)
+    static let connectAttempts = Setting(
+        "connect-attempts", "n", standard: 10, shown: "10",
+        "How often the first connection is tried.", read: Readers.whole(1...1_000_000))
+    static let connectDelay = Setting(
+        "connect-delay", "seconds", standard: Duration.seconds(5), shown: "5",
+        "The pause between those attempts.", read: Readers.seconds(0...3600))
+    static let queueType = Setting(
+        "queue-type", "type", standard: QueueType.classic, shown: "classic",
+        "classic, or quorum for queues that a cluster replicates.", read: Readers.word(QueueType.self))
+
+    static let batch = Setting(
+        "batch", "a-b", standard: BatchSize.standard, shown: BatchSize.standard.description,
+        "Orders at once.", read: { try BatchSize($0) })
+    static let interval = Setting(
+        "interval", "a-b", standard: SecondsRange.generatorInterval,
+        shown: SecondsRange.generatorInterval.description, "Seconds from one batch to the next.",
+        read: { try SecondsRange($0) })
+    static let maxOrders = Setting<Int64?>(
+        "max-orders", "n", standard: nil, shown: nil,
+        "End after so many orders of this run; 'all' then waits until each is settled at every stage.",
+        read: Readers.whole(Int64(1)...1_000_000_000_000))
+    static let paymentTime = Setting(
+        "payment-time", "a-b", standard: SecondsRange.paymentTime, shown: SecondsRange.paymentTime.description,
+        "Seconds that a payment takes.", read: { try SecondsRange($0) })
+    static let fulfillmentTime = Setting(
+        "fulfillment-time", "a-b", standard: SecondsRange.fulfillmentTime,
+        shown: SecondsRange.fulfillmentTime.description, "Seconds that a shipment takes.",
+        read: { try SecondsRange($0) })
+    static let successRate = Setting(
+        "success-rate", "rate", standard: SuccessRate.standard, shown: SuccessRate.standard.description,
+        "The share of payments that succeed, 0 to 1.", read: { try SuccessRate($0) })
+    static let speed = Setting(
+        "speed", "x", standard: Speed.real, shown: "1",
+        "Divides every simulated wait; max leaves them out.", read: { try Speed($0) })
+    static let seed = Setting<UInt64?>(
+        "seed", "n", standard: nil, shown: nil,
+        "Makes contents and decisions depend on it and the order's number only.", read: Readers.whole(0...UInt64.max))
+
+    static let replicas = Setting(
+        "replicas", "service=n", standard: [ServiceKind: Int](), shown: "payment=2 in 'all', else 1",
+        "Consumers of a service side by side, each with a connection of its own.", read: Readers.replicas)
+    static let concurrency = Setting(
+        "concurrency", "n", standard: 1, shown: "1",
+        "Messages in work at once, per replica; raises the prefetch.", read: Readers.whole(1...10_000))
+    static let prefetch = Setting<UInt16?>(
+        "prefetch", "n", standard: nil, shown: "1, or the concurrency",
+        "Deliveries that the broker hands out before they are settled.", read: Readers.whole(UInt16(1)...UInt16.max))
+    static let drainTimeout = Setting(
+        "drain-timeout", "seconds", standard: Duration.seconds(25), shown: "25",
+        "How long work in hand may take after a stop signal.", read: Readers.seconds(0...86_400))
+    static let stateDirectory = Setting<String?>(
+        "state-dir", "folder", standard: nil, shown: "$XDG_STATE_HOME/order-pipeline",
+        "Where order numbers, unconfirmed orders and the private broker's data are kept.", read: Readers.text)
+
+    static let metricsPort = Setting<UInt16?>(
+        "metrics-port", "port", standard: nil, shown: "8000 to 8003, by service",
+        "Where a service shows metrics and health; 0 for any free port.", read: Readers.whole(UInt16(0)...UInt16.max))
+    static let metricsBasePort = Setting<UInt16?>(
+        "metrics-base-port", "port", standard: nil, shown: "8000",
+        "The first of the four ports of 'all'; 0 for any free ones.", read: Readers.whole(UInt16(0)...(UInt16.max - 3)))
+    static let metricsAddress = Setting<String?>(
+        "metrics-address", "address", standard: nil, shown: "0.0.0.0, and 127.0.0.1 in 'all'",
+        "The address of those ports.", read: Readers.text)
+    static let logFormat = Setting(
+        "log-format", "format", standard: LogFormat.auto, shown: "auto",
+        "pretty, json, or auto: pretty on a terminal.", read: { try LogFormat(parsing: $0) })
+    static let logLevel = Setting(
+        "log-level", "level", standard: Logger.Level.info, shown: "info",
+        "trace, debug, info, notice, warning, error or critical.", read: { try Logger.Level(parsing: $0) })
+    static let eventLog = Setting<String?>(
+        "event-log", "file", standard: nil, shown: nil, "Not yet available.", read: Readers.text)
+
+    /// The names of all variables that begin with `PIPELINE_` and mean something.
+    static let environmentNames: Set<String> = [
+        connectAttempts.environment, connectDelay.environment, queueType.environment, batch.environment,
+        interval.environment, maxOrders.environment, paymentTime.environment, fulfillmentTime.environment,
+        successRate.environment, speed.environment, seed.environment, replicas.environment, concurrency.environment,
+        prefetch.environment, drainTimeout.environment, stateDirectory.environment, metricsPort.environment,
+        metricsBasePort.environment, metricsAddress.environment, logFormat.environment, logLevel.environment,
+        eventLog.environment, "PIPELINE_REVISION",
+    ]
+}

@@ -1,0 +1,45 @@
+import Logging
+import Pipeline
+
+/// Metrics and health of one service, on a port of its own.
+struct Admin: Sendable {
+    private let server: AdminServer
+    private let logger: Logger
+
+    /// Binds the port, so that one that cannot be had is known before any work begins.
+    init(_ context: ServiceContext, _ configuration: RunConfiguration) throws {
+        logger = context.logger
+        let health = context.health
+        server = try AdminServer(
+            address: configuration.metricsAddress, port: configuration.metricsPort(of: context.kind),
+            registry: context.registry, readiness: { health.readiness }, logger: context.logger)
+    }
+
+    /// Serves while `body` runs, its drain included, and not longer.
+    static func whileServing<Value: Sendable>(_ admins: [Admin], _ body: () async throws -> Value) async throws -> Value
+    {
+        // Tasks of their own: a stop signal must not end them before the services have drained.
+        let serving = admins.map { admin in Task { await admin.serve() } }
+        func end() async {
+            for task in serving { task.cancel() }
+            for task in serving { await task.value }
+        }
+        do {
+            let value = try await body()
+            await end()
+            return value
+        } catch {
+            await end()
+            throw error
+        }
+    }
+
+    private func serve() async {
+        logger.info("Metrics and health on http://\(server.endpoint)/metrics, /livez and /readyz")
+        do {
+            try await server.run()
+        } catch {
+            logger.error("Metrics and health are no longer served: \(error)")
+        }
+    }
+}

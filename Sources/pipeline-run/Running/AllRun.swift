@@ -1,0 +1,198 @@
+import ActorBus
+import Logging
+import Pipeline
+
+/// All four services in one process, with a broker of its own where none is named.
+struct AllRun: Sendable {
+    /// What the run waits for.
+    private enum Moment: Sendable {
+        case stopWanted
+        case ended(ServiceKind, (any Error)?)
+        /// Every order of the run is settled, or nothing moves any more.
+        case settled
+        case drainTimeIsOver
+    }
+
+    /// How it went, once the services have ended.
+    struct Outcome: Sendable {
+        let summary: RunSummary
+        let lost: Int64
+        let queued: Int64
+        /// What ended it before its time.
+        let failure: (any Error)?
+
+        /// Of a run that was stopped before anything was in hand.
+        static let nothing = Outcome(
+            summary: RunSummary(OrderTally(), elapsed: .zero), lost: 0, queued: 0, failure: nil)
+    }
+
+    /// A private broker has no other consumers, so the generator can be held back until these are done; queues stay short
+    /// and notices prompt. On a shared one, others may take our orders.
+    private static let mostOpenOnPrivateBroker = 256
+    private static let summaryInterval = Duration.seconds(10)
+
+    let configuration: RunConfiguration
+    let logs: LogOutput
+    /// Ends intake; what is in hand is finished.
+    let stop: StopSignal
+
+    /// Runs until the stop signal and the drain after it, or until all orders of the run are settled.
+    ///
+    /// What cannot be had at the start (a port, the state folder, the broker) is thrown; what ends a run under way is the
+    /// outcome's `failure`.
+    func run() async throws -> Outcome {
+        do {
+            return try await runServices()
+        } catch is CancellationError where stop.isStopped {
+            return .nothing
+        }
+    }
+
+    private func runServices() async throws -> Outcome {
+        let book = RunBook(mostOpen: configuration.broker == nil ? Self.mostOpenOnPrivateBroker : .max)
+        let console = Console(logs, configuration, progressOf: book)
+        let factory = ServiceFactory(
+            configuration, logs: logs,
+            observer: PipelineObserver { event in
+                book.note(event)
+                console.show(event)
+            })
+        let logger = logs.logger(service: "pipeline")
+        let contexts = ServiceKind.allCases.map { factory.context($0) }
+        let folder = try configuration.stateFolder()
+        return try await console.whilePrinting {
+            // Ports and folder first: what cannot be had is known before a broker is started.
+            let admins = try contexts.map { try Admin($0, configuration) }
+            return try await Admin.whileServing(admins) {
+                try await withOutbox(in: folder) { outbox in
+                    let services = contexts.map { context in
+                        let service =
+                            factory.consumer(context)
+                            ?? factory.generator(context, outbox: outbox, waitForRoom: { await book.waitForRoom() })
+                        return (context.kind, service)
+                    }
+                    guard let broker = configuration.broker else {
+                        return try await PrivateBroker.whileRunning(in: folder, stop: stop, logger) { broker in
+                            let outcome = try await run(services, on: broker, book, console, factory, logger)
+                            if outcome.queued > 0 {
+                                logger.notice(
+                                    "\(outcome.queued) orders are still queued; they stay in \(folder.path) and the next run goes on with them"
+                                )
+                            }
+                            return outcome
+                        }
+                    }
+                    return try await run(services, on: broker, book, console, factory, logger)
+                }
+            }
+        }
+    }
+
+    private func run(
+        _ services: [(ServiceKind, any PipelineService)], on broker: ConnectionConfiguration, _ book: RunBook,
+        _ console: Console, _ factory: ServiceFactory, _ logger: Logger
+    ) async throws -> Outcome {
+        var broker = configuration.connection(to: broker)
+        broker.name = "pipeline-run all"
+        let configured = broker
+        // The first to connect, so that a broker that is not there is said once and not by every service.
+        let connection = try await stop.untilStopped {
+            try await AMQPConnection.connect(configured, topology: factory.topology, logger: logger)
+        }
+        let watch = QueueWatch(connection: connection, logger: logger)
+        let began = ContinuousClock.now
+        let summaries = Task {
+            while (try? await Task.sleep(for: Self.summaryInterval)) != nil {
+                console.show(RunSummary(book.now, elapsed: began.duration(to: .now)))
+            }
+        }
+        let failure = await serve(services, on: configured, book, factory.workInHand, watch, logger)
+        summaries.cancel()
+        let tally = book.now
+        let open = tally.openAndConfirmed
+        let lost = await watch.lost(ofOpen: open)
+        await connection.close()
+        return Outcome(
+            summary: RunSummary(tally, elapsed: began.duration(to: .now)), lost: lost, queued: open - lost,
+            failure: failure)
+    }
+
+    /// Runs the services to their end and returns what went wrong.
+    private func serve(
+        _ services: [(ServiceKind, any PipelineService)], on broker: ConnectionConfiguration, _ book: RunBook,
+        _ workInHand: WorkInHand, _ watch: QueueWatch, _ logger: Logger
+    ) async -> (any Error)? {
+        let (moments, tell) = AsyncStream<Moment>.makeStream()
+        stop.onStop { tell.yield(.stopWanted) }
+        let tasks = services.map { kind, service in
+            let task = Task {
+                do {
+                    try await service.run(on: broker)
+                    tell.yield(.ended(kind, nil))
+                } catch {
+                    tell.yield(.ended(kind, error))
+                }
+            }
+            return (kind, task)
+        }
+        var timers: [Task<Void, Never>] = []
+        defer { for timer in timers { timer.cancel() } }
+
+        var failure: (any Error)?
+        var ended: Set<ServiceKind> = []
+        var iterator = moments.makeAsyncIterator()
+        running: while let moment = await iterator.next() {
+            switch moment {
+            case .stopWanted, .settled:
+                break running
+            case .ended(let kind, let error):
+                ended.insert(kind)
+                failure = error
+                guard error == nil, kind == .generator else { break running }
+                timers.append(Task { await Self.settle(book, workInHand, watch, tell) })
+            case .drainTimeIsOver:
+                break
+            }
+        }
+
+        // From the source downwards, so that each service still has the next one to hand on to.
+        let drainTime = configuration.intake.drainTimeout
+        timers.append(
+            Task {
+                do { try await Task.sleep(for: drainTime + .seconds(1)) } catch { return }
+                tell.yield(.drainTimeIsOver)
+            })
+        for (kind, task) in tasks {
+            task.cancel()
+            while !ended.contains(kind), let moment = await iterator.next() {
+                switch moment {
+                case .ended(let other, let error):
+                    ended.insert(other)
+                    failure = failure ?? error
+                case .drainTimeIsOver:
+                    for (_, task) in tasks { task.cancel() }
+                    return failure
+                        ?? AMQPError(
+                            .drainTimedOut, "the services had not finished what was in hand within \(drainTime)",
+                            remedy: "it is back in its queue; give more time with --drain-timeout")
+                case .stopWanted, .settled:
+                    break
+                }
+            }
+        }
+        return failure
+    }
+
+    /// Waits until every order is settled, or until it is clear that some never will be.
+    private static func settle(
+        _ book: RunBook, _ workInHand: WorkInHand, _ watch: QueueWatch, _ tell: AsyncStream<Moment>.Continuation
+    ) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await book.waitUntilSettled() }
+            group.addTask { await watch.waitUntilNothingMoves(book, workInHand) }
+            await group.next()
+            group.cancelAll()
+        }
+        tell.yield(.settled)
+    }
+}

@@ -1,0 +1,74 @@
+import ActorBus
+import Logging
+import Pipeline
+
+/// Looks at the main queues, to tell orders that wait from orders that are lost.
+struct QueueWatch: Sendable {
+    /// What stands in all main queues together.
+    struct Depth: Sendable, Equatable {
+        /// Messages that are ready to be delivered.
+        var messages: Int64 = 0
+        var consumers: Int64 = 0
+    }
+
+    let connection: AMQPConnection
+    let logger: Logger
+
+    /// The depth now; nil while the broker cannot be asked.
+    func depth() async -> Depth? {
+        guard connection.status.state == .open else { return nil }
+        var sum = Depth()
+        do {
+            for queue in PipelineQueue.allCases {
+                let depth = try await connection.inspect(queue: queue.rawValue)
+                sum.messages += Int64(depth.messages)
+                sum.consumers += Int64(depth.consumers)
+            }
+        } catch {
+            logger.debug("The queues could not be looked at: \(error)")
+            return nil
+        }
+        return sum
+    }
+
+    /// Returns when nothing has moved for a while though orders are open: all queues are empty, no message is in work, and
+    /// no event comes. Or when the task is cancelled.
+    func waitUntilNothingMoves(_ book: RunBook, _ workInHand: WorkInHand) async {
+        var events = book.now.events
+        var quietSeconds = 0
+        while quietSeconds < 5 {
+            do { try await Task.sleep(for: .seconds(1)) } catch { return }
+            let now = book.now.events
+            if now == events, workInHand.count == 0, await depth()?.messages == 0 {
+                quietSeconds += 1
+            } else {
+                quietSeconds = 0
+            }
+            events = now
+        }
+    }
+
+    /// Of so many open orders that were confirmed, how many are in no queue. To be asked when our own consumers are gone.
+    ///
+    /// Each open order stands in one queue at least. Where consumers of others are at work, and where the broker cannot
+    /// be asked, none counts as lost.
+    func lost(ofOpen open: Int64) async -> Int64 {
+        guard open > 0 else { return 0 }
+        var lost: Int64 = 0
+        // The broker puts back what a closed channel held only after the channel is closed.
+        for _ in 0..<20 {
+            guard let depth = await depth() else {
+                logger.warning("The broker cannot be asked for its queues; \(open) orders are taken to be still queued")
+                return 0
+            }
+            if depth.consumers > 0 {
+                logger.warning("Others consume from these queues too; \(open) orders are taken to be theirs")
+                return 0
+            }
+            lost = max(0, open - depth.messages)
+            if lost == 0 { return 0 }
+            do { try await Task.sleep(for: .milliseconds(100)) } catch { break }
+        }
+        return lost
+    }
+}

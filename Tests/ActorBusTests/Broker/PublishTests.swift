@@ -1,0 +1,174 @@
+import Testing
+
+@testable import ActorBus
+
+/// Publishing to a real broker.
+@Suite(.timeLimit(.minutes(3))) struct PublishTests {
+    @Test func aConfirmedMessageIsInTheQueue() async throws {
+        try await withQueue("confirmed") { connection, queue in
+            try await connection.fill(queue, 500)
+            #expect(try await connection.inspect(queue: queue).messages == 500)
+        }
+    }
+
+    @Test func anUnroutableMessageIsReturnedAndItsNeighboursAreNot() async throws {
+        try await withQueue("returned") { connection, queue in
+            let publisher = try await connection.publisher()
+            let outcomes = await withTaskGroup { group in
+                for number in 0..<100 {
+                    group.addTask {
+                        let key = number % 10 == 3 ? "no such queue" : queue
+                        do {
+                            try await publisher.publish(Message(text: "m"), to: "", routingKey: key)
+                            return nil as AMQPError?
+                        } catch {
+                            return error as? AMQPError
+                        }
+                    }
+                }
+                return await group.reduce(into: [AMQPError?]()) { $0.append($1) }
+            }
+            let errors = outcomes.compactMap(\.self)
+            #expect(errors.count == 10)
+            #expect(errors.allSatisfy { $0.code == .returned && $0.replyCode == 312 })
+            #expect(try await connection.inspect(queue: queue).messages == 90)
+        }
+    }
+
+    @Test func anUnroutableMessageThatIsNotMandatoryIsConfirmed() async throws {
+        try await withQueue("optional") { connection, queue in
+            try await connection.publisher().publish(Message(text: "m"), to: "", routingKey: "no such queue", mandatory: false)
+            #expect(try await connection.inspect(queue: queue).messages == 0)
+        }
+    }
+
+    @Test func aFullQueueRefuses() async throws {
+        try await withQueue("full", arguments: ["x-max-length": 1, "x-overflow": "reject-publish"]) { connection, queue in
+            let publisher = try await connection.publisher()
+            try await publisher.publish(Message(text: "1"), to: "", routingKey: queue)
+            let error = await #expect(throws: AMQPError.self) {
+                try await publisher.publish(Message(text: "2"), to: "", routingKey: queue)
+            }
+            #expect(error?.code == .refused)
+            #expect(try await connection.inspect(queue: queue).messages == 1)
+        }
+    }
+
+    @Test func aMissingExchangeFailsOnlyItsOwnMessages() async throws {
+        try await withQueue("culprit") { connection, queue in
+            let publisher = try await connection.publisher()
+            let exchanges = [unique("missing"), unique("missing too")]
+            let failed = try await withThrowingTaskGroup { group in
+                for number in 0..<300 {
+                    group.addTask {
+                        let culprit = number == 100 ? 0 : number == 200 ? 1 : nil
+                        do {
+                            try await publisher.publish(
+                                Message(text: "\(number)"), to: culprit.map { exchanges[$0] } ?? "", routingKey: queue)
+                            return nil as Int?
+                        } catch let error as AMQPError {
+                            #expect(error.code == .notFound, "\(error)")
+                            return number
+                        }
+                    }
+                }
+                return try await group.reduce(into: [Int]()) { if let number = $1 { $0.append(number) } }
+            }
+            #expect(failed.sorted() == [100, 200])
+            // Those that were under way when the channel closed were published again, so some may be there twice.
+            #expect(try await connection.inspect(queue: queue).messages >= 298)
+            #expect(connection.status.recoveries == 0)
+        }
+    }
+
+    @Test func tenMegabytesComeBackWhole() async throws {
+        try await withQueue("large") { connection, queue in
+            let body = (0..<10 << 20).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
+            try await connection.publisher().publish(Message(body: body), to: "", routingKey: queue)
+            var deliveries = connection.deliveries(from: queue).makeAsyncIterator()
+            let delivery = try await deliveries.next()
+            #expect(delivery?.body == body)
+            delivery?.acknowledge()
+        }
+    }
+
+    @Test func bodiesAroundTheFrameSizeComeBackWhole() async throws {
+        try await withQueue("sizes") { connection, queue in
+            let publisher = try await connection.publisher()
+            let sizes = [0, 1, 131_063, 131_064, 131_065, 262_128, 262_129]
+            for size in sizes {
+                try await publisher.publish(Message(body: [UInt8](repeating: UInt8(size & 0xFF), count: size)), to: "", routingKey: queue)
+            }
+            var deliveries = connection.deliveries(from: queue, prefetch: 10).makeAsyncIterator()
+            for size in sizes {
+                let delivery = try #require(try await deliveries.next())
+                #expect(delivery.body == [UInt8](repeating: UInt8(size & 0xFF), count: size))
+                delivery.acknowledge()
+            }
+        }
+    }
+
+    @Test func everyPropertyComesBack() async throws {
+        try await withQueue("properties") { connection, queue in
+            var properties = PropertiesCodecTests.everyProperty
+            properties.deliveryMode = .persistent
+            try await connection.publisher().publish(Message(text: "m", properties: properties), to: "", routingKey: queue)
+            var deliveries = connection.deliveries(from: queue).makeAsyncIterator()
+            let delivery = try #require(try await deliveries.next())
+            #expect(delivery.properties == properties)
+            #expect(delivery.headersFault == nil)
+            #expect(delivery.exchange.isEmpty && delivery.routingKey == queue && !delivery.redelivered)
+            delivery.acknowledge()
+        }
+    }
+
+    @Test func aMessageThatCannotBeEncodedHarmsNoOther() async throws {
+        try await withQueue("invalid") { connection, queue in
+            let publisher = try await connection.publisher()
+            for properties in [
+                MessageProperties(messageID: String(repeating: "x", count: 256)),
+                MessageProperties(headers: ["large": .bytes([UInt8](repeating: 0, count: 140_000))]),
+            ] {
+                let error = await #expect(throws: AMQPError.self) {
+                    try await publisher.publish(Message(text: "m", properties: properties), to: "", routingKey: queue)
+                }
+                #expect(error?.code == .invalidMessage)
+            }
+            try await publisher.publish(Message(text: "m"), to: "", routingKey: queue)
+            #expect(connection.status.recoveries == 0)
+        }
+    }
+
+    @Test func aMessageOfAUserThatIsNotOursIsRefusedAlone() async throws {
+        try await withQueue("user") { connection, queue in
+            let publisher = try await connection.publisher()
+            let error = await #expect(throws: AMQPError.self) {
+                try await publisher.publish(Message(text: "m", properties: .init(userID: "somebody")), to: "", routingKey: queue)
+            }
+            #expect(error != nil)
+            try await publisher.publish(Message(text: "m"), to: "", routingKey: queue)
+            #expect(connection.status.recoveries == 0)
+        }
+    }
+
+    @Test func manyTasksOverASmallWindowAllFinish() async throws {
+        try await withQueue("window") { connection, queue in
+            let publisher = try await connection.publisher(window: 3)
+            try await withThrowingTaskGroup { group in
+                for number in 0..<500 { group.addTask { try await publisher.publish(Message(text: "\(number)"), to: "", routingKey: queue) } }
+                try await group.waitForAll()
+            }
+            #expect(try await connection.inspect(queue: queue).messages == 500)
+        }
+    }
+
+    @Test(arguments: [(0, 1), (-1, 1), (1, 0), (1, -1)])
+    func aPublisherThatCannotWorkIsRefused(window: Int, seconds: Int) async throws {
+        try await withQueue("refused") { connection, _ in
+            let error = await #expect(throws: AMQPError.self) {
+                _ = try await connection.publisher(window: window, timeout: .seconds(seconds))
+            }
+            #expect(error?.code == .invalidConfiguration)
+        }
+    }
+}

@@ -1,0 +1,251 @@
+import Glibc
+import Testing
+
+@testable import ActorBus
+
+/// Orders of events around publishing that a real broker shows too rarely, or too fast.
+@Suite(.timeLimit(.minutes(1))) struct ScriptedPublishTests {
+    /// A server that answers no publish until the test lets it, and then the number of the oldest.
+    private final class Reluctant: Sendable {
+        let seen = Tally()
+        private let state = Lock<(peer: FakePeer?, channel: UInt16)>((nil, 0))
+
+        func script(_ peer: FakePeer, _ number: Int) throws {
+            try peer.login()
+            try peer.serve { frame in
+                guard frame.number == [60, 40] else { return false }
+                state.withLock { $0 = (peer, frame.channel) }
+                seen.add()
+                return true
+            }
+        }
+
+        func confirm(_ number: UInt64, multiple: Bool = false) throws {
+            let (peer, channel) = state.withLock { $0 }
+            try peer?.send(Wire.ack(channel, number, multiple: multiple))
+        }
+    }
+
+    private func withReluctantServer(
+        window: Int, timeout: Duration = .seconds(20),
+        _ body: @escaping @Sendable (Reluctant, AMQPConnection, Publisher) async throws -> Void
+    ) async throws {
+        let server = Reluctant()
+        try await withFakeBroker({ try server.script($0, $1) }) { broker in
+            try await within(.seconds(20), "the test") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let publisher = try await connection.publisher(window: window, timeout: timeout)
+                try await body(server, connection, publisher)
+                await connection.close()
+            }
+        }
+    }
+
+    @Test func theWindowBoundsWhatIsUnconfirmed() async throws {
+        try await withReluctantServer(window: 3) { server, _, publisher in
+            let publishes = (0..<10).map { number in Task { try await publisher.publish(Message(text: "\(number)"), to: "x") } }
+            for confirmed in 0..<7 {
+                try await eventually("three are on their way") { server.seen.value == confirmed + 3 }
+                try server.confirm(UInt64(confirmed + 1))
+            }
+            try await eventually("all are on their way") { server.seen.value == 10 }
+            try server.confirm(10, multiple: true)
+            for publish in publishes { try await publish.value }
+            #expect(server.seen.most == 10)
+        }
+    }
+
+    @Test func theTimeOutTellsWhatWasSentFromWhatWasNot() async throws {
+        try await withReluctantServer(window: 1, timeout: .milliseconds(500)) { server, connection, publisher in
+            let first = Task { try await publisher.publish(Message(text: "1"), to: "x") }
+            try await eventually("the first is on its way") { server.seen.value == 1 }
+            let second = Task { try await publisher.publish(Message(text: "2"), to: "x") }
+            let errors = [await first.result, await second.result].map { result -> AMQPError.Code? in
+                guard case .failure(let error) = result else { return nil }
+                return (error as? AMQPError)?.code
+            }
+            #expect(errors == [.maybePublished, .timedOut])
+            #expect(server.seen.value == 1)
+            // The window is still held by the first, until the broker has answered it.
+            try server.confirm(1)
+            let third = Task { try await publisher.publish(Message(text: "3"), to: "x") }
+            try await eventually("the third is on its way") { server.seen.value == 2 }
+            try server.confirm(2)
+            try await third.value
+            #expect(connection.status.recoveries == 0)
+        }
+    }
+
+    @Test func cancellationBeforeItIsWrittenSendsNothing() async throws {
+        try await withReluctantServer(window: 1) { server, _, publisher in
+            let first = Task { try await publisher.publish(Message(text: "1"), to: "x") }
+            try await eventually("the first is on its way") { server.seen.value == 1 }
+            let second = Task { try await publisher.publish(Message(text: "2"), to: "x") }
+            second.cancel()
+            await #expect(throws: CancellationError.self) { try await second.value }
+            try server.confirm(1)
+            try await first.value
+            let third = Task { try await publisher.publish(Message(text: "3"), to: "x") }
+            try await eventually("the third is on its way") { server.seen.value == 2 }
+            try server.confirm(2)
+            try await third.value
+        }
+    }
+
+    @Test func cancellationAfterItIsWrittenIsMaybePublished() async throws {
+        try await withReluctantServer(window: 5) { server, _, publisher in
+            let publish = Task { try await publisher.publish(Message(text: "1"), to: "x") }
+            try await eventually("it is on its way") { server.seen.value == 1 }
+            publish.cancel()
+            let error = await #expect(throws: AMQPError.self) { try await publish.value }
+            #expect(error?.code == .maybePublished)
+            // Its late confirm harms nobody.
+            try server.confirm(1)
+            let next = Task { try await publisher.publish(Message(text: "2"), to: "x") }
+            try await eventually("the next is on its way") { server.seen.value == 2 }
+            try server.confirm(2)
+            try await next.value
+        }
+    }
+
+    @Test func aTaskThatIsCancelledAlreadySendsNothing() async throws {
+        try await withReluctantServer(window: 5) { server, connection, publisher in
+            for _ in 0..<200 {
+                let publish = Task {
+                    unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+                    try await publisher.publish(Message(text: "1"), to: "x")
+                }
+                await #expect(throws: CancellationError.self) { try await publish.value }
+            }
+            #expect(server.seen.value == 0)
+        }
+    }
+
+    @Test func closingTellsEveryPublishWhatIsKnown() async throws {
+        try await withReluctantServer(window: 1) { server, connection, publisher in
+            let first = Task { try await publisher.publish(Message(text: "1"), to: "x") }
+            try await eventually("the first is on its way") { server.seen.value == 1 }
+            let second = Task { try await publisher.publish(Message(text: "2"), to: "x") }
+            // Submitted, though not written: an answer of the actor comes after the inbox is emptied.
+            try await eventually("the second waits") { await connection.hasWaitingPublish }
+            await connection.close()
+            #expect(await #expect(throws: AMQPError.self) { try await first.value }?.code == .maybePublished)
+            #expect(await #expect(throws: AMQPError.self) { try await second.value }?.code == .connectionClosed)
+            let late = await #expect(throws: AMQPError.self) { try await publisher.publish(Message(text: "3"), to: "x") }
+            #expect(late?.code == .connectionClosed)
+        }
+    }
+
+    /// A message that was returned, and then published again over another connection that took it, is published.
+    @Test func aReturnDoesNotOutliveItsConnection() async throws {
+        try await withFakeBroker({ peer, number in
+            try peer.login()
+            try peer.serve { frame in
+                guard number == 1, frame.number == [60, 40] else { return false }
+                try peer.send(Wire.basicReturn(frame.channel, exchange: "x", routingKey: "", body: Array("m".utf8)))
+                throw FakePeer.Gone()
+            }
+        }) { broker in
+            try await within(.seconds(10), "a publish over two connections") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                try await connection.publisher().publish(Message(text: "m"), to: "x")
+                #expect(connection.status.recoveries == 1)
+                await connection.close()
+            }
+        }
+    }
+
+    /// The same messages, in the same order, over the next connection.
+    @Test func unconfirmedMessagesArePublishedAgainInOrder() async throws {
+        let bodies = Lock<[[String]]>([[], []])
+        try await withFakeBroker({ peer, number in
+            try peer.login()
+            try peer.serve { frame in
+                if frame.type == 3, number <= 2 {
+                    let count = bodies.withLock { bodies in
+                        bodies[number - 1].append(String(decoding: frame.payload, as: UTF8.self))
+                        return bodies[number - 1].count
+                    }
+                    if number == 1, count == 20 { throw FakePeer.Gone() }
+                }
+                return number == 1 && frame.number == [60, 40]
+            }
+        }) { broker in
+            try await within(.seconds(15), "publishes over two connections") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let publisher = try await connection.publisher()
+                try await withThrowingTaskGroup { group in
+                    for number in 0..<20 { group.addTask { try await publisher.publish(Message(text: "\(number)"), to: "x") } }
+                    try await group.waitForAll()
+                }
+                await connection.close()
+            }
+        }
+        let (first, second) = bodies.withLock { ($0[0], $0[1]) }
+        #expect(Set(first).count == 20)
+        #expect(second == first)
+    }
+
+    /// A broker that closes the channel over something that no message can be blamed for fails what was under way, and not what comes.
+    @Test func aChannelClosedOverNothingInParticularIsReplaced() async throws {
+        try await withFakeBroker({ peer, number in
+            try peer.login()
+            let count = Tally()
+            try peer.serve { frame in
+                guard frame.number == [60, 40], count.add() == 1 else { return false }
+                try peer.send(Wire.channelClose(frame.channel, 406, "PRECONDITION_FAILED - something"))
+                return true
+            }
+        }) { broker in
+            try await within(.seconds(10), "a publish behind one that failed") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let publisher = try await connection.publisher()
+                let error = await #expect(throws: AMQPError.self) { try await publisher.publish(Message(text: "1"), to: "x") }
+                #expect(error?.code == .maybePublished)
+                await connection.close()
+            }
+        }
+    }
+
+    /// Nothing is as busy as a client whose heartbeat is due while its socket is full: it must wait all the same.
+    @Test func aFullSocketCostsNoProcessorTime() async throws {
+        let isLoggedIn = Gate()
+        try await withFakeBroker({ peer, _ in
+            try peer.login(heartbeat: 1)
+            try peer.wait(for: [20, 10])
+            try peer.send(Wire.channelOpenOk(1))
+            try peer.wait(for: [85, 10])
+            try peer.send(Wire.method(85, 11, channel: 1))
+            isLoggedIn.open()
+            // Reads nothing more, but lives.
+            for _ in 0..<60 {
+                try peer.send(Wire.frame(8, []))
+                usleep(100_000)
+            }
+        }) { broker in
+            var configuration = broker.configuration
+            configuration.heartbeat = .seconds(1)
+            let connection = try await AMQPConnection.connect(configuration)
+            let publisher = try await connection.publisher(timeout: .seconds(3))
+            let publish = Task { try await publisher.publish(Message(body: [UInt8](repeating: 1, count: 32 << 20)), to: "x") }
+            let before = await connection.threadMilliseconds
+            let error = await #expect(throws: AMQPError.self) { try await publish.value }
+            #expect(error?.code == .maybePublished)
+            let used = await connection.threadMilliseconds - before
+            #expect(used < 700, "of 3000 ms \(used) were spent by the connection's thread")
+            let problem = connection.status.problem
+            #expect(problem == nil || connection.status.state != .open)
+        }
+    }
+}
+
+extension AMQPConnection {
+    /// The processor time of the connection's thread.
+    fileprivate var threadMilliseconds: Int { ProcessFacts.threadMilliseconds }
+
+    fileprivate var hasWaitingPublish: Bool { publishers.values.contains { $0.hasWaiting } }
+}
+
+extension PublisherCore {
+    fileprivate var hasWaiting: Bool { nextDeadline != nil }
+}

@@ -1,0 +1,83 @@
+import Testing
+
+@testable import ActorBus
+
+@Suite struct BrokerURLTests {
+    @Test func readsEveryPart() throws {
+        let url = try BrokerURL("amqp://us%40er:p%3Aw%2Fd@mq-1:1234,[::1]:99,mq%2D3/my%2Fhost?heartbeat=17")
+        #expect(url.endpoints == [.init(host: "mq-1", port: 1234), .init(host: "::1", port: 99), .init(host: "mq-3")])
+        #expect(url.user == "us@er")
+        #expect(url.password == "p:w/d")
+        #expect(url.virtualHost == "my/host")
+        #expect(url.heartbeat == .seconds(17))
+        #expect(!url.isTLS)
+    }
+
+    @Test func whatIsLeftOutStaysOut() throws {
+        let url = try BrokerURL("amqp://h")
+        #expect(url.user == nil && url.password == nil && url.virtualHost == nil && url.heartbeat == nil)
+        #expect(url.endpoints == [.init(host: "h", port: 5672)])
+        #expect(try BrokerURL("amqp://h/").virtualHost == nil)
+        #expect(try BrokerURL("amqps://h").endpoints == [.init(host: "h", port: 5671)])
+        #expect(try BrokerURL("amqp://u@h").password == nil)
+        #expect(try BrokerURL("amqp://u:@h").password == "")
+        #expect(try BrokerURL("amqp://u:a:b@h").password == "a:b")
+    }
+
+    @Test(arguments: [
+        "", "amqp", "http://h", "AMQP://h", "amqp:/h", "amqp://", "amqp://:5672", "amqp://h:", "amqp://h:0", "amqp://h:65536",
+        "amqp://h:x", "amqp://h:-1", "amqp://h:+5", "amqp://a,,b", "amqp://a,", "amqp://[::1", "amqp://[::1]x", "amqp://::1:5",
+        "amqp://@h", "amqp://:p@h", "amqp://u@x@h", "amqp://h/a/b", "amqp://h#f", "amqp://%zz@h", "amqp://u:%4@h", "amqp://u:%@h",
+        "amqp://%ff@h", "amqp://h h", "amqp://h%00", "amqp://h?x=1", "amqp://h?heartbeat", "amqp://h?heartbeat=",
+        "amqp://h?heartbeat=-1", "amqp://h?heartbeat=+3", "amqp://h?heartbeat=65536", "amqp://h?heartbeat=1.5",
+    ])
+    func refusesWhatItCannotRead(text: String) {
+        #expect { try BrokerURL(text) } throws: { error in (error as? AMQPError)?.code == .invalidConfiguration }
+    }
+
+    @Test func refusesAHugeText() {
+        #expect(throws: AMQPError.self) { try BrokerURL("amqp://" + String(repeating: "h,", count: 20_000)) }
+    }
+
+    /// Whatever is wrong with a URL, and wherever the password ended up in it, the words of the error do not show it.
+    @Test(arguments: [
+        "amqp://user:sesame@h:x", "amqp://user:ses/ame@h", "amqp://user:ses?ame@h", "amqp://user:ses#ame@h",
+        "amqp://user:sesame", "amqp://user:ses@ame@h", "amqp://user:ses%ame@h", "amqp://user:%ffsesame@h",
+        "http://user:sesame@h", "user:sesame@h", "amqp://user:sesame@h/a/b", "amqp://user:sesame@h?sesame=1", "amqp://user:[sesame@h:x",
+        "amqp://user:sesame@", "amqp://:sesame@h", "amqp://user:ses,ame", "amqp://user:sesame@h?heartbeat=sesame", "amqp://ses ame@h:x",
+        "amqp://sesame:x", "amqp://user:ses/ame@h:5672/v?heartbeat=3",
+    ])
+    func aPasswordIsNeverInTheWords(text: String) throws {
+        let error = #expect(throws: AMQPError.self) { try ConnectionConfiguration(url: text) }
+        let words = try #require(error).description
+        for secret in ["sesame", "ses", "ame@", "'ame"] { #expect(!words.contains(secret), "\(words)") }
+    }
+
+    @Test func theConfigurationSaysNoPassword() throws {
+        let configuration = try ConnectionConfiguration(url: "amqp://user:sesame@h:1/v")
+        #expect(configuration.password == "sesame")
+        #expect(!configuration.description.contains("sesame"))
+        #expect("\(configuration)".contains("user"))
+    }
+
+    @Test func theDefaultsAreRabbitMQs() throws {
+        let configuration = try ConnectionConfiguration(url: "amqp://h")
+        #expect(configuration.user == "guest" && configuration.password == "guest" && configuration.virtualHost == "/")
+    }
+
+    @Test func tlsIsRefusedAsUnsupported() {
+        #expect { try ConnectionConfiguration(url: "amqps://h") } throws: { ($0 as? AMQPError)?.code == .unsupported }
+    }
+
+    @Test(arguments: 0..<20 as Range<UInt64>)
+    func randomTextIsReadOrRefused(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let alphabet = Array("amqp://user:%2F@[::1]:56,72/v?heartbeat=30&#\u{0}\u{7F}é€😀 ")
+        for _ in 0..<2_000 {
+            let tail = (0..<Int.random(in: 0..<30, using: &random)).map { _ in alphabet.randomElement(using: &random)! }
+            guard let url = try? BrokerURL("amqp://" + String(tail)) else { continue }
+            #expect(!url.endpoints.isEmpty)
+            #expect(url.endpoints.allSatisfy { !$0.host.isEmpty && $0.port > 0 })
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Testing
+
+@testable import ActorBus
+
+@Suite(.timeLimit(.minutes(1))) struct ReceiveBufferTests {
+    private struct Seen: Equatable {
+        var type: UInt8
+        var channel: UInt16
+        var payload: [UInt8]
+    }
+
+    /// Reads until `count` frames came, or an error.
+    private func receive(_ count: Int, from pair: SocketPair, _ buffer: ReceiveBuffer, frameMax: Int = 131_072) throws -> [Seen] {
+        var seen: [Seen] = []
+        let deadline = ContinuousClock.now + .seconds(20)
+        while seen.count < count, ContinuousClock.now < deadline {
+            _ = try buffer.fill(from: pair.socket)
+            while let frame = try unsafe buffer.nextFrame(frameMax: frameMax) {
+                unsafe seen.append(Seen(type: frame.type, channel: frame.channel, payload: Array(frame.payload)))
+            }
+            buffer.shrinkWhenEmpty()
+        }
+        return seen
+    }
+
+    @Test func framesCutAnywhereAreWhole() throws {
+        let bytes = Wire.frame(1, channel: 1, [1, 2, 3]) + Wire.frame(8, []) + Wire.frame(3, channel: 65_535, Array(repeating: 9, count: 300))
+        for cut in 0...bytes.count {
+            let pair = try SocketPair()
+            let buffer = ReceiveBuffer()
+            pair.write(Array(bytes[..<cut]))
+            let whole = cut >= 11 ? (cut >= 19 ? (cut == bytes.count ? 3 : 2) : 1) : 0
+            var seen = try receive(whole, from: pair, buffer)
+            #expect(seen.count == whole)
+            pair.write(Array(bytes[cut...]))
+            seen += try receive(3 - whole, from: pair, buffer)
+            #expect(seen.map(\.payload.count) == [3, 0, 300])
+            #expect(seen.map(\.channel) == [1, 0, 65_535])
+        }
+    }
+
+    @Test func framesOfEverySizeUpToTheAgreedComeThrough() throws {
+        let pair = try SocketPair()
+        let buffer = ReceiveBuffer()
+        for size in [0, 1, 65_528, 65_529, 65_536, 131_064, 3, 131_064, 131_064] {
+            let payload = (0..<size).map { UInt8(truncatingIfNeeded: $0) }
+            pair.write(Wire.frame(3, channel: 2, payload))
+            #expect(try receive(1, from: pair, buffer) == [Seen(type: 3, channel: 2, payload: payload)])
+        }
+    }
+
+    @Test(arguments: [
+        Wire.frame(3, Array(repeating: 0, count: 4_089)), [1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0], [3, 0, 0, 0x7F, 0xFF, 0xFF, 0xF8, 0],
+        [1, 0, 0, 0, 0, 0, 0, 0xCD], [0, 0, 0, 0, 0, 0, 0, 0xCE], [4, 0, 0, 0, 0, 0, 0, 0xCE], Array("HTTP/1.1 400 Bad Request".utf8),
+        Array("AMQP".utf8) + [0, 0, 9, 1], [0x15, 3, 3, 0, 2, 2, 40, 0],
+    ] as [[UInt8]])
+    func whatIsNoFrameIsAProtocolViolation(bytes: [UInt8]) throws {
+        let pair = try SocketPair()
+        pair.write(bytes)
+        #expect { try receive(1, from: pair, ReceiveBuffer(), frameMax: 4_096) } throws: { ($0 as? AMQPError)?.code == .protocolViolation }
+    }
+
+    @Test func theEndOfTheStreamIsALostConnection() throws {
+        let pair = try SocketPair()
+        pair.write([1, 0, 0])
+        pair.closePeer()
+        #expect { try receive(1, from: pair, ReceiveBuffer()) } throws: { ($0 as? AMQPError)?.code == .connectionLost }
+    }
+
+    @Test(arguments: 0..<10 as Range<UInt64>)
+    func randomChunksOfManyFramesAreWhole(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let pair = try SocketPair()
+        let buffer = ReceiveBuffer()
+        let frames = (0..<100).map { number in
+            Seen(
+                type: 3, channel: UInt16(number),
+                payload: Array(repeating: UInt8(number), count: Int.random(in: 0..<9_000, using: &random)))
+        }
+        var rest = frames.flatMap { Wire.frame($0.type, channel: $0.channel, $0.payload) }[...]
+        var seen: [Seen] = []
+        while !rest.isEmpty {
+            let chunk = rest.prefix(Int.random(in: 1...20_000, using: &random))
+            pair.write(Array(chunk))
+            rest = rest.dropFirst(chunk.count)
+            seen += try receive(0, from: pair, buffer)
+            _ = try buffer.fill(from: pair.socket)
+            while let frame = try unsafe buffer.nextFrame(frameMax: 131_072) {
+                unsafe seen.append(Seen(type: frame.type, channel: frame.channel, payload: Array(frame.payload)))
+            }
+        }
+        seen += try receive(frames.count - seen.count, from: pair, buffer)
+        #expect(seen == frames)
+    }
+}

@@ -1,0 +1,50 @@
+import Pipeline
+import Testing
+
+@testable import pipeline_run
+
+@Suite struct ConsoleTests {
+    private static let order = Order(
+        orderID: 42, customerEmail: "alice@example.com", items: [], totalAmount: .maximum, currency: "EUR",
+        timestamp: Timestamp(clampingSeconds: 1_767_781_800))
+    private static let identity = OrderIdentity("one")
+
+    @Test func `a line tells the time, the order and what happened`() throws {
+        let line = try #require(EventLine(.ordered(Self.order, Self.identity)))
+        let text = line.text(at: Self.order.timestamp, colors: false)
+        #expect(text == "10:30:00 ● #42     ordered   0 items, €1000000.00, alice@example.com")
+        #expect(line.text(at: Self.order.timestamp, colors: true).contains("\u{1b}[36m"))
+    }
+
+    @Test func `what strangers wrote does not reach the terminal as it came`() throws {
+        let order = Order(
+            orderID: 1, customerEmail: "a\u{1b}[2J\n@b", items: [], totalAmount: .zero, currency: "\u{7}",
+            timestamp: Self.order.timestamp)
+        let text = try #require(EventLine(.ordered(order, Self.identity))).text(at: order.timestamp, colors: false)
+        #expect(!text.unicodeScalars.contains { $0.value < 0x20 })
+    }
+
+    @Test func `the last line is one JSON object that adds up`() {
+        var tally = OrderTally()
+        tally.note(.placing(Self.identity))
+        tally.note(.ordered(Self.order, Self.identity))
+        tally.note(.notified(Notification(of: Self.order), Self.identity))
+        tally.note(.redelivered(.payment))
+        let json = RunSummary(tally, elapsed: .milliseconds(1250)).json(lost: 0, queued: 1)
+        #expect(
+            json == #"{"orders":1,"payments_success":0,"payments_failed":0,"shipments":0,"notifications":1,"#
+                + #""dead_lettered":0,"redelivered":1,"lost":0,"still_queued":1,"other_events":0,"seconds":1.2}"#)
+    }
+
+    @Test func `progress goes from empty to full`() {
+        var tally = OrderTally()
+        #expect(RunSummary(tally, elapsed: .zero).progress(of: 2).hasSuffix("0 of 2 settled"))
+        for name in ["one", "two"] {
+            tally.note(.placing(OrderIdentity(name)))
+            tally.note(.deadLettered(.payment, OrderIdentity(name), reason: "x"))
+        }
+        let full = RunSummary(tally, elapsed: .zero).progress(of: 2)
+        #expect(full.hasPrefix(String(repeating: "█", count: 20)) && full.hasSuffix("2 of 2 settled"))
+        #expect(RunSummary(tally, elapsed: .zero).progress(of: 1).count < 60, "also when there are more than wanted")
+    }
+}

@@ -1,0 +1,75 @@
+import Testing
+
+@testable import Pipeline
+
+@Suite("Order identity")
+struct OrderIdentityTests {
+    @Test("is the correlation id where there is one")
+    func correlationID() throws {
+        let order = try Order(json: Array(SampleMessages.order.utf8))
+        let payment = try Payment(json: Array(SampleMessages.payment.utf8))
+        let shipment = try Shipment(json: Array(SampleMessages.shipment.utf8))
+        #expect(order.identity(correlationID: "x-1").text == "x-1")
+        #expect(payment.identity(correlationID: "x-1").text == "x-1")
+        #expect(shipment.identity(correlationID: "x-1").text == "x-1")
+    }
+
+    @Test("is derived from a message that has none", arguments: [nil, ""])
+    func derived(correlationID: String?) throws {
+        let order = try Order(
+            json: SampleMessages.changed(SampleMessages.order, "timestamp", to: "\"2026-01-07T11:30:00.50+01:00\""))
+        #expect(order.identity(correlationID: correlationID).text == "42@2026-01-07T11:30:00.50+01:00")
+        let payment = try Payment(json: Array(SampleMessages.payment.utf8))
+        #expect(payment.identity(correlationID: correlationID).text == "TXN-42-1736244600")
+        let shipment = try Shipment(json: Array(SampleMessages.shipment.utf8))
+        #expect(shipment.identity(correlationID: correlationID).text == "TRACK-42-1736244605")
+    }
+
+    @Test("of a failed payment without a transaction is made of number and time", arguments: ["null", "\"\""])
+    func withoutTransaction(transactionID: String) throws {
+        let failed = SampleMessages.payment.replacing("\"success\"", with: "\"failed\"")
+        let payment = try Payment(json: SampleMessages.changed(failed, "transaction_id", to: transactionID))
+        #expect(payment.identity(correlationID: nil).text == "42@2026-01-07T10:30:02Z")
+        let shipment = try Shipment(
+            json: SampleMessages.changed(SampleMessages.shipment, "tracking_number", to: "\"\""))
+        #expect(shipment.identity(correlationID: nil).text == "42@2026-01-07T10:30:05Z")
+    }
+
+    @Test("names each kind of event")
+    func messageIDs() {
+        let identity = OrderIdentity(origin: "0123456789abcdef", orderID: 42)
+        #expect(identity.text == "0123456789abcdef-42")
+        #expect(identity.messageID(of: .order) == "0123456789abcdef-42/order")
+        #expect(identity.messageID(of: .payment) == "0123456789abcdef-42/payment")
+        #expect(identity.messageID(of: .shipment) == "0123456789abcdef-42/shipment")
+    }
+
+    @Test("is kept up to 255 bytes, and shortened to them from there on")
+    func length() {
+        let longest = String(repeating: "a", count: 255)
+        #expect(OrderIdentity(longest).text == longest)
+        let first = OrderIdentity(longest + "b")
+        let second = OrderIdentity(longest + "c")
+        #expect(first.text.utf8.count == 255)
+        #expect(first.text.hasPrefix(String(repeating: "a", count: 222) + "~"))
+        #expect(first != second)
+        #expect(first == OrderIdentity(longest + "b"))
+        #expect(OrderIdentity(first.text) == first)
+    }
+
+    @Test("message ids stay within 255 bytes, and apart", arguments: ["a", "é", "€", "😀"])
+    func messageIDLength(piece: String) {
+        let base = String(repeating: piece, count: 255 / piece.utf8.count)
+        let identities = (0..<50).map { OrderIdentity(base.dropLast(1) + "\($0)") }
+        var seen: Set<String> = []
+        for identity in identities {
+            #expect(identity.text.utf8.count <= 255)
+            for kind in EventKind.allCases {
+                let messageID = identity.messageID(of: kind)
+                #expect(messageID.utf8.count <= 255)
+                #expect(messageID.hasSuffix("/\(kind.rawValue)"))
+                #expect(seen.insert(messageID).inserted)
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import Pipeline
+import Testing
+
+@Suite struct OrderTallyTests {
+    private static let order = Order(
+        orderID: 1, customerEmail: "a@example.com", items: [], totalAmount: .zero, currency: "EUR",
+        timestamp: Timestamp(clampingSeconds: 1_767_781_800))
+    private static let one = OrderIdentity("one")
+
+    private static func payment(_ outcome: ChargeAnswer.Outcome) -> Payment {
+        let answer = ChargeAnswer(outcome: outcome, method: .paypal, processingTime: ProcessingTime(hundredths: 1))
+        return Payment(of: order, answer: answer, at: order.timestamp)
+    }
+
+    private static let shipment = Shipment(
+        of: payment(.charged), booking: Booking(carrier: .dhl, deliveryDays: 2), at: order.timestamp)
+
+    private static func events(_ identity: OrderIdentity, _ outcome: ChargeAnswer.Outcome) -> [OrderEvent] {
+        let payment = payment(outcome)
+        var events: [OrderEvent] = [
+            .ordered(order, identity), .paid(payment, identity), .notified(Notification(of: order), identity),
+            .notified(Notification(of: payment), identity),
+        ]
+        if payment.status == .success {
+            events += [.shipped(shipment, identity), .notified(Notification(of: shipment), identity)]
+        }
+        return events
+    }
+
+    @Test(arguments: [ChargeAnswer.Outcome.charged, .declined(.fraudDetected)])
+    func `an order is settled by its last event, in whatever order they come`(outcome: ChargeAnswer.Outcome) {
+        let events = Self.events(Self.one, outcome)
+        for start in events.indices {
+            var tally = OrderTally()
+            tally.note(.placing(Self.one))
+            let rotated = events[start...] + events[..<start]
+            for event in rotated.dropLast() {
+                tally.note(event)
+                #expect(tally.open == 1 && tally.settled == 0)
+            }
+            tally.note(rotated.last!)
+            #expect(tally.open == 0 && tally.settled == 1)
+        }
+    }
+
+    @Test func `counts what happened to the orders of the run and to others apart`() {
+        var tally = OrderTally()
+        tally.note(.placing(Self.one))
+        for event in Self.events(Self.one, .charged) { tally.note(event) }
+        for event in Self.events(OrderIdentity("earlier"), .declined(.cardExpired)) { tally.note(event) }
+        tally.note(.redelivered(.payment))
+
+        #expect(tally.own.orders == 1 && tally.own.paymentsSuccess == 1 && tally.own.paymentsFailed == 0)
+        #expect(tally.own.shipments == 1 && tally.own.notifications == 3)
+        #expect(tally.others.orders == 1 && tally.others.paymentsFailed == 1 && tally.others.notifications == 2)
+        #expect(tally.others.paymentsSuccess == 0 && tally.others.shipments == 0)
+        #expect(tally.redelivered == 1)
+        #expect((tally.own + tally.others).notifications == 5)
+    }
+
+    @Test func `a dead letter settles its order, and a stranger's settles none`() {
+        var tally = OrderTally()
+        tally.note(.placing(Self.one))
+        tally.note(.deadLettered(.payment, OrderIdentity("other"), reason: "x"))
+        tally.note(.deadLettered(.payment, nil, reason: "x"))
+        #expect(tally.open == 1)
+        tally.note(.deadLettered(.payment, Self.one, reason: "x"))
+        #expect(tally.open == 0 && tally.settled == 1 && tally.deadLettered == 3)
+    }
+
+    @Test func `an order counts as possibly lost only once it is confirmed`() {
+        var tally = OrderTally()
+        tally.note(.placing(Self.one))
+        #expect(tally.openAndConfirmed == 0)
+        tally.note(.ordered(Self.order, Self.one))
+        #expect(tally.openAndConfirmed == 1)
+    }
+
+    @Test func `follows a bounded number of orders and gives up the oldest`() {
+        var tally = OrderTally(capacity: 10)
+        for number in 1...1000 {
+            tally.note(.placing(OrderIdentity("order \(number)")))
+            #expect(tally.open <= 10)
+        }
+        #expect(Int64(tally.open) + tally.forgotten == 1000)
+        for event in Self.events(OrderIdentity("order 1000"), .charged) { tally.note(event) }
+        #expect(tally.settled == 1, "the newest is still followed")
+    }
+}

@@ -1,0 +1,75 @@
+import ActorBus
+import Pipeline
+import Testing
+
+@Suite struct DeadLetterTests {
+    private static let letter = DeadLetter(
+        .malformed, reason: "items is missing", attempts: 1, exchange: "orders", queue: .payment,
+        failedAt: Timestamp(clampingSeconds: 1_767_781_800))
+
+    @Test func `keeps body and properties and says why`() {
+        let original = Message(
+            body: [1, 2, 3],
+            properties: MessageProperties(
+                contentType: "text/x", headers: ["mine": 5], deliveryMode: .transient, correlationID: "c",
+                messageID: "m",
+                timestamp: 7, type: "order", appID: "shop"))
+        let message = Self.letter.message(of: original)
+        #expect(message.body == original.body)
+        var expected = original.properties
+        expected.deliveryMode = .persistent
+        expected.headers = [
+            "mine": 5, "x-reason": "items is missing", "x-error": "malformed", "x-attempts": 1,
+            "x-original-exchange": "orders", "x-original-queue": "payment_processor_queue",
+            "x-first-failed-at": "2026-01-07T10:30:00Z",
+        ]
+        #expect(message.properties == expected)
+    }
+
+    @Test func `moves aside what would do harm in a dead-letter queue`() {
+        let original = Message(
+            body: [],
+            properties: MessageProperties(
+                headers: ["CC": .array(["payment_processor_queue"]), "BCC": .array(["x"])], expiration: "1",
+                userID: "eve"))
+        let properties = Self.letter.message(of: original).properties
+        #expect(properties.expiration == nil)
+        #expect(properties.userID == nil)
+        #expect(properties.headers["CC"] == nil && properties.headers["BCC"] == nil)
+        #expect(properties.headers["x-original-cc"] == .array(["payment_processor_queue"]))
+        #expect(properties.headers["x-original-bcc"] == .array(["x"]))
+        #expect(properties.headers["x-original-expiration"] == "1")
+        #expect(properties.headers["x-original-user-id"] == "eve")
+    }
+
+    @Test func `a replayed message that fails again keeps when it first failed, and nothing else of its last failure`()
+    {
+        let earlier = DeadLetter(
+            .exhausted, reason: "no carrier", attempts: 6, exchange: "payments", queue: .fulfillment,
+            failedAt: Timestamp(clampingSeconds: 1_000_000_000))
+        let message = Self.letter.message(of: earlier.message(of: Message(body: [])))
+        #expect(message.properties.headers["x-first-failed-at"] == "2001-09-09T01:46:40Z")
+        #expect(message.properties.headers["x-reason"] == "items is missing")
+        #expect(message.properties.headers["x-error"] == "malformed")
+        #expect(message.properties.headers["x-attempts"] == 1)
+        #expect(message.properties.headers["x-original-queue"] == "payment_processor_queue")
+    }
+
+    @Test func `without the original headers it still says why`() {
+        let original = Message(body: [9], properties: MessageProperties(headers: ["big": "…"], correlationID: "c"))
+        let message = Self.letter.messageWithoutOriginalHeaders(of: original)
+        #expect(message.body == [9])
+        #expect(message.properties.correlationID == "c")
+        #expect(message.properties.headers["big"] == nil)
+        #expect(message.properties.headers["x-reason"] == "items is missing")
+        #expect(message.properties.headers["x-headers-dropped"] != nil)
+    }
+
+    @Test func `a reason stays one line of bounded length`() {
+        let letter = DeadLetter(
+            .malformed, reason: "a\nb\u{1b}[2J" + String(repeating: "x", count: 10_000), attempts: 1, exchange: "",
+            queue: .payment, failedAt: .earliest)
+        #expect(letter.reason.count < 600)
+        #expect(!letter.reason.contains { $0.isNewline || $0 == "\u{1b}" })
+    }
+}

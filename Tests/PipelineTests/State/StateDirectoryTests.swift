@@ -1,0 +1,78 @@
+import FoundationEssentials
+import Testing
+
+@testable import Pipeline
+
+@Suite("State directory")
+struct StateDirectoryTests {
+    private func failure(_ flag: String?, _ environment: [String: String]) -> StateError? {
+        do {
+            _ = try StateDirectory.resolve(flag: flag, environment: environment)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test("is the flag's, else XDG's, else the home's")
+    func resolution() throws {
+        let both = ["XDG_STATE_HOME": "/x/state", "HOME": "/home/a"]
+        #expect(try StateDirectory.resolve(flag: "/flag", environment: both).path == "/flag")
+        #expect(try StateDirectory.resolve(flag: "relative", environment: both).path == "relative")
+        #expect(try StateDirectory.resolve(flag: nil, environment: both).path == "/x/state/order-pipeline")
+        #expect(
+            try StateDirectory.resolve(flag: nil, environment: ["HOME": "/home/a"]).path
+                == "/home/a/.local/state/order-pipeline")
+        #expect(
+            try StateDirectory.resolve(flag: nil, environment: ["XDG_STATE_HOME": "", "HOME": "/home/a/"]).path
+                == "/home/a/.local/state/order-pipeline")
+        #expect(
+            try StateDirectory.resolve(flag: nil, environment: ["HOME": "/"]).path == "/.local/state/order-pipeline")
+    }
+
+    @Test("is nowhere where nothing names it")
+    func unresolved() {
+        #expect(failure(nil, [:])?.code == .noFolder)
+        #expect(failure(nil, ["HOME": ""])?.description.contains("--state-dir") == true)
+        #expect(failure("", ["HOME": "/home/a"])?.code == .noFolder)
+        #expect(
+            failure(nil, ["XDG_STATE_HOME": "state", "HOME": "/home/a"])?.message
+                == "XDG_STATE_HOME is \"state\", which is no absolute path")
+        #expect(failure(nil, ["HOME": "~"])?.message == "HOME is \"~\", which is no absolute path")
+    }
+
+    @Test("is made for its owner alone, and may exist already")
+    func preparation() throws {
+        let folder = try TemporaryFolder()
+        let directory = StateDirectory(path: folder.path + "/a//b/c/")
+        try directory.prepare()
+        try directory.prepare()
+        for part in ["a", "a/b", "a/b/c"] { #expect(folder.permissions(part) == 0o700) }
+        #expect(directory.file("x") == folder.path + "/a//b/c/x")
+        #expect(StateDirectory(path: "/a").file("x") == "/a/x")
+    }
+
+    @Test("cannot be made below a file, and says which folder")
+    func belowFile() throws {
+        let folder = try TemporaryFolder()
+        try folder.write([], to: "file")
+        do {
+            try StateDirectory(path: folder.path + "/file/state").prepare()
+            Issue.record("a folder below a file")
+        } catch {
+            #expect(error.code == .unusable)
+            #expect(error.message == "cannot make the folder \(folder.path)/file: File exists")
+        }
+    }
+
+    @Test("cannot be one that the system refuses to write to")
+    func unwritable() {
+        do {
+            try StateDirectory(path: "/proc/self/state").prepare()
+            Issue.record("a folder in /proc")
+        } catch {
+            #expect(error.code == .unusable)
+            #expect(error.message.hasPrefix("cannot make the folder /proc/self/state: "))
+        }
+    }
+}
