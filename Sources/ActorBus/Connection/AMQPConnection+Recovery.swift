@@ -45,6 +45,7 @@ extension AMQPConnection {
         } catch let error as AMQPError where error.canNeverRecover {
             logger.error("the connection cannot be restored: \(error)")
             closed = error
+            board.update { $0.problem = error.message }
             endAll(error)
             shut(error)
             return true
@@ -74,6 +75,7 @@ extension AMQPConnection {
     func shut(_ error: AMQPError) {
         if closed == nil {
             closed = error
+            board.update { $0.problem = error.message }
             endAll(error)
         }
         recovery?.cancel()

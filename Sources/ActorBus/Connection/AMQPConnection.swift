@@ -104,8 +104,7 @@ public actor AMQPConnection {
     public func declare(_ more: Topology) async throws {
         let session = try await openSession()
         try await declare(more, in: session)
-        topology.exchanges += more.exchanges
-        topology.queues += more.queues
+        topology.merge(more)
     }
 
     /// How many messages and consumers a queue has (queue.declare with `passive`, which creates nothing). Messages that

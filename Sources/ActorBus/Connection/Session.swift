@@ -164,6 +164,10 @@ final class Session {
         if case .channelClose = method { channel.isClosing = true }
         try send(method, on: channel)
         let reply = try await reply(on: channel, deadline: Instant.now + (timeout ?? configuration.replyTimeout))
+        // The reply and the end may have come in one read, and then the end has been dealt with before this task goes
+        // on.
+        if let failure { throw failure }
+        if let closed = channel.closed { throw closed }
         guard reply.answers(method) else {
             let error = AMQPError(.protocolViolation, "the broker at \(endpoint) gave an answer to something else")
             fail(error)

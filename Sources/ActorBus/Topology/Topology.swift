@@ -18,6 +18,12 @@ public struct Topology: Sendable, Equatable {
         self.queues = queues
     }
 
+    /// Takes in what `more` has; what stands in both by name is `more`'s from then on.
+    mutating func merge(_ more: Topology) {
+        exchanges = exchanges.filter { old in !more.exchanges.contains { $0.name == old.name } } + more.exchanges
+        queues = queues.filter { old in !more.queues.contains { $0.name == old.name } } + more.queues
+    }
+
     public init(@TopologyBuilder _ build: () -> Topology) {
         self = build()
     }

@@ -28,13 +28,12 @@ struct ConsumingService: PipelineService {
             // Every message in work may wait for one confirm.
             let window = max(1, min(consumers.count * intake.concurrency, 1_000))
             let publisher = try await connections.publisher(window: window)
-            var opened: [(Consumer, AMQPConnection)] = []
-            for consumer in consumers {
-                opened.append((consumer, try await connections.open(consumer.name, consuming: consumer.stage.queue)))
-            }
             try await withThrowingDiscardingTaskGroup { group in
-                for (consumer, connection) in opened {
-                    group.addTask { try await consume(consumer.stage, on: connection, publisher) }
+                for consumer in consumers {
+                    group.addTask {
+                        let connection = try await connections.open(consumer.name, consuming: consumer.stage.queue)
+                        try await consume(consumer.stage, on: connection, publisher)
+                    }
                 }
             }
         }

@@ -7,6 +7,8 @@ package func withOutbox<Value>(
     in directory: StateDirectory, _ body: (OrderOutbox) async throws -> Value
 ) async throws -> Value {
     let thread = try BlockingThread(name: "outbox")
+    // The outbox's jobs run for as long as the thread is held.
+    defer { withExtendedLifetime(thread) {} }
     let outbox = try await OrderOutbox.open(in: directory, executor: thread.executor)
     do {
         let value = try await body(outbox)

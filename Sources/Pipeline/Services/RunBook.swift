@@ -1,3 +1,5 @@
+import ActorBus
+
 /// The tally of a run, for all its tasks: services write, whoever waits for orders reads.
 package final class RunBook: Sendable {
     private let tally: Lock<OrderTally>

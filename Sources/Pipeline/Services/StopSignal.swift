@@ -1,3 +1,5 @@
+import ActorBus
+
 /// Tells work that it shall take up nothing new, and wakes it where it waits.
 ///
 /// Unlike a task's cancellation it leaves alone what is in hand.

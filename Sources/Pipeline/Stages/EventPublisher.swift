@@ -49,9 +49,6 @@ package struct EventPublisher: Sendable {
             if let result = Self.result(of: error) { metrics.published(result) }
             if error.code == .returned || error.code == .notFound { await restoreTopology(after: error) }
             throw error
-        } catch {
-            metrics.published(.unknown)
-            throw error
         }
     }
 
@@ -64,13 +61,13 @@ package struct EventPublisher: Sendable {
         }
     }
 
-    /// How an error is counted; nil where nothing was sent.
+    /// How an error is counted; nil where surely nothing was sent.
     private static func result(of error: AMQPError) -> WorkerMetrics.PublishResult? {
         switch error.code {
-        case .invalidMessage: nil
         case .returned: .returned
         case .refused, .notFound, .accessRefused, .preconditionFailed: .refused
-        default: .unknown
+        case .maybePublished: .unknown
+        default: nil
         }
     }
 }

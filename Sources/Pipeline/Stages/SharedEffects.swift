@@ -1,3 +1,5 @@
+import ActorBus
+
 /// The effects of one service, which all its replicas in a process share, so that each is counted once.
 package final class SharedEffects: Sendable {
     private let ledger: Lock<EffectLedger>

@@ -1,3 +1,5 @@
+import ActorBus
+
 /// How many messages the services of a process have in work.
 package final class WorkInHand: Sendable {
     private let messages = Lock<Int64>(0)

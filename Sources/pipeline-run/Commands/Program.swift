@@ -30,7 +30,8 @@ enum Program {
         }
     }
 
-    /// Says what is wrong with the configuration and ends the process. Before there are settings for logs, so in plain words.
+    /// Says what is wrong with the configuration and ends the process. Before there are settings for logs, so in plain
+    /// words.
     static func fail(_ error: any Error) -> Never {
         LineWriter(descriptor: 2).write(Array("ERROR pipeline-run: \(error)\n".utf8))
         exit(ExitStatus.of(error))

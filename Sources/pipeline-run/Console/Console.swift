@@ -1,10 +1,11 @@
+import ActorBus
 import Logging
 import Pipeline
 
 /// Shows events: lines for a person on a terminal, log lines elsewhere. All of it goes to standard error.
 ///
-/// A terminal can be held up (Ctrl-S), so its lines wait in a bounded buffer for a task of their own, and the oldest are
-/// left out when it is full. Log lines are written where the event happens, as all logs are.
+/// A terminal can be held up (Ctrl-S), so its lines wait in a bounded buffer for a task of their own, and the oldest
+/// are left out when it is full. Log lines are written where the event happens, as all logs are.
 final class Console: Sendable {
     private enum Item: Sendable {
         case event(OrderEvent, Timestamp)

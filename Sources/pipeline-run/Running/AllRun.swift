@@ -26,8 +26,8 @@ struct AllRun: Sendable {
             summary: RunSummary(OrderTally(), elapsed: .zero), lost: 0, queued: 0, failure: nil)
     }
 
-    /// A private broker has no other consumers, so the generator can be held back until these are done; queues stay short
-    /// and notices prompt. On a shared one, others may take our orders.
+    /// A private broker has no other consumers, so the generator can be held back until these are done; queues stay
+    /// short and notices prompt. On a shared one, others may take our orders.
     private static let mostOpenOnPrivateBroker = 256
     private static let summaryInterval = Duration.seconds(10)
 
@@ -38,8 +38,8 @@ struct AllRun: Sendable {
 
     /// Runs until the stop signal and the drain after it, or until all orders of the run are settled.
     ///
-    /// What cannot be had at the start (a port, the state folder, the broker) is thrown; what ends a run under way is the
-    /// outcome's `failure`.
+    /// What cannot be had at the start (a port, the state folder, the broker) is thrown; what ends a run under way is
+    /// the outcome's `failure`.
     func run() async throws -> Outcome {
         do {
             return try await runServices()

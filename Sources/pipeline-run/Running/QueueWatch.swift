@@ -31,8 +31,8 @@ struct QueueWatch: Sendable {
         return sum
     }
 
-    /// Returns when nothing has moved for a while though orders are open: all queues are empty, no message is in work, and
-    /// no event comes. Or when the task is cancelled.
+    /// Returns when nothing has moved for a while though orders are open: all queues are empty, no message is in work,
+    /// and no event comes. Or when the task is cancelled.
     func waitUntilNothingMoves(_ book: RunBook, _ workInHand: WorkInHand) async {
         var events = book.now.events
         var quietSeconds = 0
@@ -48,7 +48,8 @@ struct QueueWatch: Sendable {
         }
     }
 
-    /// Of so many open orders that were confirmed, how many are in no queue. To be asked when our own consumers are gone.
+    /// Of so many open orders that were confirmed, how many are in no queue. To be asked when our own consumers are
+    /// gone.
     ///
     /// Each open order stands in one queue at least. Where consumers of others are at work, and where the broker cannot
     /// be asked, none counts as lost.

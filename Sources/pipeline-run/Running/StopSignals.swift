@@ -8,8 +8,8 @@ import Synchronization
 /// Turns SIGTERM and SIGINT into calls: the first asks to stop, the second wants to be gone.
 ///
 /// A handler may do next to nothing, so it writes a byte into a pipe, and a thread of its own reads it: a second signal
-/// is then heard even when every other thread is stuck. Handlers, unlike ignored signals and masks, are not inherited by
-/// child processes.
+/// is then heard even when every other thread is stuck. Handlers, unlike ignored signals and masks, are not inherited
+/// by child processes.
 enum StopSignals {
     /// The end of the pipe that the handler writes to; -1 before there is one.
     private static let pipeEnd = Atomic<Int32>(-1)

@@ -95,7 +95,7 @@ import Testing
             }
             try await within(.seconds(10), "a handler in work") { await inHand.pass() }
             work.cancel()
-            let error = try await failure(within: .seconds(5), "a drain that is overdue") { try await work.value }
+            let error = try await failure(within: .seconds(20), "a drain that is overdue") { try await work.value }
             #expect(error.code == .drainTimedOut)
             try await connection.settles(at: 1, queue)
         }

@@ -16,6 +16,7 @@ final class ChildProcess: Sendable {
     let output: OutputLines
     let errors: OutputLines
     private let input: Int32
+    private let hasInput: Lock<Bool>
     private let outcome: OutcomeBox
 
     /// Starts a program with exactly these variables, in a process group of its own.
@@ -44,7 +45,7 @@ final class ChildProcess: Sendable {
             process.arguments = ["--pdeathsig", "KILL", program] + arguments
         }
         process.environment = environment
-        let (outEnd, errEnd, inEnd) = (try pipe(), try pipe(), try pipe())
+        let (outEnd, errEnd, inEnd) = (try Self.pipe(), try Self.pipe(), try Self.pipe())
         defer { for end in [outEnd.write, errEnd.write, inEnd.read] { close(end) } }
         process.standardOutput = FileHandle(fileDescriptor: outEnd.write, closeOnDealloc: false)
         process.standardError = FileHandle(fileDescriptor: errEnd.write, closeOnDealloc: false)
@@ -69,8 +70,6 @@ final class ChildProcess: Sendable {
         errors = OutputLines(reading: errEnd.read)
         hasInput = Lock(standardInput)
     }
-
-    private let hasInput: Lock<Bool>
 
     var isRunning: Bool { outcome.value == nil }
 
@@ -157,10 +156,11 @@ final class ChildProcess: Sendable {
         return "\(name) (\(end))\n\(tail)"
     }
 
-    private func pipe() throws -> (read: Int32, write: Int32) {
+    private static func pipe() throws -> (read: Int32, write: Int32) {
         var ends: [Int32] = [-1, -1]
+        guard unsafe Glibc.pipe(&ends) == 0 else { throw Overdue("no pipe: errno \(errno)") }
         // Not to be inherited by what other tests start at the same time.
-        guard unsafe pipe2(&ends, O_CLOEXEC) == 0 else { throw Overdue("no pipe: errno \(errno)") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])
     }
 }

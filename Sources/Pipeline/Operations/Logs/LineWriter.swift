@@ -1,3 +1,4 @@
+import ActorBus
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)

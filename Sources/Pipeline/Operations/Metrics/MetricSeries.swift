@@ -1,3 +1,4 @@
+import ActorBus
 import Metrics
 import Synchronization
 

@@ -1,3 +1,4 @@
+import ActorBus
 package import Metrics
 
 /// Collects the metrics of one service and shows them in the Prometheus text format.

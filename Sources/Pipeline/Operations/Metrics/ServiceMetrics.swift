@@ -1,3 +1,4 @@
+import ActorBus
 package import Metrics
 
 // What each service counts of its own. Every label combination that can occur exists with 0 as soon as the struct does,

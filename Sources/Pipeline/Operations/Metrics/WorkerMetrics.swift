@@ -1,3 +1,4 @@
+import ActorBus
 import Metrics
 
 /// What every service shows of its work on AMQP: connections, publishing, and the queues it consumes.
