@@ -62,6 +62,11 @@ final class Channel {
         case .basicAck(let deliveryTag, let multiple): try answered(deliveryTag, multiple: multiple, confirmed: true)
         case .basicNack(let deliveryTag, let multiple): try answered(deliveryTag, multiple: multiple, confirmed: false)
         case .basicCancel: user?.cancelledByBroker()
+        case .channelCloseOk:
+            guard isClosing else { throw AMQPError(.protocolViolation, "a close-ok that nothing was asked for") }
+            // The broker may close a channel without the replies that it still owed, such as a cancel-ok.
+            failAllButLast(AMQPError(.connectionClosed, "the channel was closed"))
+            awaited.popFirst()?.reply.resume(returning: method)
         default:
             guard let waiter = awaited.popFirst() else {
                 throw AMQPError(.protocolViolation, "a reply that nothing was asked for")

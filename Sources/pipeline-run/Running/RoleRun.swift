@@ -16,17 +16,22 @@ struct RoleRun: Sendable {
         let broker = configuration.connection(to: broker)
         let context = factory.context(kind)
         try await console.whilePrinting {
-            try await Admin.whileServing([Admin(context, configuration)]) {
-                if let consumer = factory.consumer(context) {
-                    try await consumer.run(on: broker)
-                } else {
-                    try await withOutbox(in: try configuration.stateFolder()) { outbox in
-                        try await factory.generator(context, outbox: outbox).run(on: broker)
-                    }
+            // The service comes first, so that all of its metrics are there from the first scrape on.
+            if let consumer = factory.consumer(context) {
+                try await serve(consumer, context, on: broker)
+            } else {
+                try await withOutbox(in: try configuration.stateFolder()) { outbox in
+                    try await serve(factory.generator(context, outbox: outbox), context, on: broker)
                 }
             }
         }
         logs.logger(service: kind.rawValue).info("Stopped; nothing is left in hand")
+    }
+
+    private func serve(
+        _ service: any PipelineService, _ context: ServiceContext, on broker: ConnectionConfiguration
+    ) async throws {
+        try await Admin.whileServing([Admin(context, configuration)]) { try await service.run(on: broker) }
     }
 }
 
