@@ -14,7 +14,7 @@ extension EndToEnd {
                 #expect(exit.code == 0, "\(process.report)")
                 let result = try RunResult(of: process)
                 result.expectSettled(orders: 500)
-                #expect(abs(Double(result.payments_success) / 500 - 0.9) <= 0.05)
+                #expect(abs(Double(result.paymentsSuccess) / 500 - 0.9) <= 0.05)
                 #expect(scene.processesLeft().isEmpty)
                 // A clean run has nothing to warn of.
                 for word in ["WARNING", "ERROR"] {
@@ -45,7 +45,7 @@ extension EndToEnd {
                 #expect(exit.code == 0, "\(process.report)")
                 let result = try RunResult(of: process)
                 result.expectSettled(orders: 40)
-                #expect(result.payments_success == successes)
+                #expect(result.paymentsSuccess == successes)
             }
         }
 

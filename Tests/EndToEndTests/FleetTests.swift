@@ -47,7 +47,9 @@ extension EndToEnd {
                     #expect(properties.deliveryMode == .persistent)
                     #expect(properties.correlationID == order.properties.correlationID)
                     #expect(properties.timestamp != nil)
-                    #expect(properties.headers["x-order-time"]?.integer == order.properties.headers["x-order-time"]?.integer)
+                    #expect(
+                        properties.headers["x-order-time"]?.integer == order.properties.headers["x-order-time"]?.integer
+                    )
                     let trace = properties.headers["traceparent"]?.text ?? ""
                     #expect(trace.wholeMatch(of: /00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}/) != nil, "\(trace)")
                     // One trace per order, a span of its own per event.

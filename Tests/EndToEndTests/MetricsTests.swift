@@ -43,7 +43,6 @@ extension EndToEnd {
 
         @Test(.timeLimit(.minutes(2))) func everythingIsThereAtZeroFromTheStart() async throws {
             try await withScene { scene in
-                let host = try await SharedBroker.shared.virtualHost()
                 for (service, own) in Self.own.sorted(by: { $0.key < $1.key }) {
                     // Nothing listens on port 1: the page must not depend on a broker.
                     let process = try await scene.start(
@@ -66,7 +65,6 @@ extension EndToEnd {
                     let exit = try await process.exit(within: .seconds(20))
                     #expect(exit.code == 0, "a stop before the first connection: \(process.report)")
                 }
-                _ = host
             }
         }
 

@@ -114,7 +114,8 @@ extension EndToEnd {
                         let reasons = ["Insufficient funds", "Card expired", "Fraud detected", "Network error"]
                         #expect(reasons.contains(fields["failure_reason"] as? String ?? ""))
                     }
-                    #expect(["credit_card", "paypal", "bank_transfer"].contains(fields["payment_method"] as? String ?? ""))
+                    #expect(
+                        ["credit_card", "paypal", "bank_transfer"].contains(fields["payment_method"] as? String ?? ""))
                     #expect(fields["transaction_id"] as? String == "TXN-\(number)-\(seconds)")
                     let time = fields["processing_time"] as? Double ?? 0
                     #expect((0.5...2.0).contains(time))
@@ -149,15 +150,18 @@ extension EndToEnd {
                 try publisher.send(
                     payment(
                         1,
-                        #""status": "failed", "payment_method": null, "transaction_id": null, "failure_reason": "Card expired""#))
+                        #""status": "failed", "payment_method": null, "transaction_id": null, "failure_reason": "Card expired""#
+                    ))
                 try publisher.send(
                     payment(
                         2,
-                        #""status": "success", "payment_method": "invoice", "transaction_id": "TXN-2-1767781805", "failure_reason": null"#))
+                        #""status": "success", "payment_method": "invoice", "transaction_id": "TXN-2-1767781805", "failure_reason": null"#
+                    ))
                 try publisher.send(
                     payment(
                         3,
-                        #""status": "success", "payment_method": "paypal", "transaction_id": "ours", "failure_reason": null, "more": [1]"#))
+                        #""status": "success", "payment_method": "paypal", "transaction_id": "ours", "failure_reason": null, "more": [1]"#
+                    ))
                 try await notification.log("Payment failed for order #1 - Card expired")
                 try await notification.log("Payment successful for order #2")
                 try await notification.log("Order #2 shipped - Tracking: TRACK-2-1767781805")
@@ -170,7 +174,8 @@ extension EndToEnd {
                 try await fulfillment.drains()
                 try await notification.drains()
                 let depths = try await host.depths(of: Contract.mainQueues + Contract.deadLetterQueues)
-                #expect(depths.filter { $0.key != "payment_processor_queue" }.values.allSatisfy { $0 == 0 }, "\(depths)")
+                #expect(
+                    depths.filter { $0.key != "payment_processor_queue" }.values.allSatisfy { $0 == 0 }, "\(depths)")
             }
         }
     }

@@ -37,12 +37,16 @@ extension EndToEnd {
                     seen.expectConsistent(orders: 60)
                     #expect(seen.duplicates == 0)
                     for (number, orders) in seen.orders {
-                        guard let order = orders.first?.0, let payment = seen.payments[number]?.first?.0 else { continue }
+                        guard let order = orders.first?.0, let payment = seen.payments[number]?.first?.0 else {
+                            continue
+                        }
                         let shipment = seen.shipments[number]?.first?.0
                         stories[number] = Story(
-                            order: [order.customer_email, "\(order.total_amount)", order.currency, order.status]
-                                + order.items.map { "\($0.product_id) \($0.name) \($0.price) \($0.quantity)" },
-                            payment: [payment.status, "\(payment.amount)", payment.payment_method, payment.failure_reason],
+                            order: [order.customerEmail, "\(order.totalAmount)", order.currency, order.status]
+                                + order.items.map { "\($0.productId) \($0.name) \($0.price) \($0.quantity)" },
+                            payment: [
+                                payment.status, "\(payment.amount)", payment.paymentMethod, payment.failureReason,
+                            ],
                             shipment: [shipment?.carrier, try shipment.map { "\(try $0.days)" }])
                     }
                 }
@@ -58,9 +62,9 @@ extension ShipmentMessage {
     var days: Int {
         get throws {
             let style = Date.ISO8601FormatStyle()
-            let seconds = try style.parse(estimated_delivery).timeIntervalSince(try style.parse(timestamp))
+            let seconds = try style.parse(estimatedDelivery).timeIntervalSince(try style.parse(timestamp))
             guard seconds.truncatingRemainder(dividingBy: 86_400) == 0 else {
-                throw Overdue("no whole number of days: \(timestamp) to \(estimated_delivery)")
+                throw Overdue("no whole number of days: \(timestamp) to \(estimatedDelivery)")
             }
             return Int(seconds / 86_400)
         }

@@ -15,15 +15,21 @@ extension AMQPConnection: ThreadLoop {
                 throwing: AMQPError(
                     .connectionLost, "the connection did not come back within \(configuration.replyTimeout)"))
         }
-        let ownDeadline = (publishers.values.compactMap(\.nextDeadline) + openWaiters.map(\.deadline)).min()
+        let ownDeadline = (publishers.values.compactMap(\.wakeUp) + openWaiters.map(\.deadline)).min()
         guard let session else { return PollInterest(deadline: ownDeadline) }
+        // After a pause of our own, what the broker sent meanwhile is still unread.
+        if session.isSilent(now: now) { takeIn() }
+        guard self.session === session else { return PollInterest(deadline: now) }
         do {
             try session.checkDeadlines(now: now)
             for consumer in consumers.values where consumer.hasSettled {
                 try consumer.flush(session)
                 if consumer.isReleased && consumer.unsettled == 0 { retire(consumer) }
             }
-            for publisher in publishers.values { publisher.pump(session) }
+            for publisher in publishers.values {
+                if let channel = publisher.channelToRenew(now: now) { renew(channel, in: session) }
+                publisher.pump(session, now: now)
+            }
             try session.write(now: now)
         } catch {
             lose(session, error)
@@ -32,7 +38,8 @@ extension AMQPConnection: ThreadLoop {
         var interest = session.interest
         interest.deadline = [interest.deadline, ownDeadline].compactMap { $0 }.min()
         // The socket took everything, so there is room for more at once.
-        if !interest.wantsWrite, session.blocked == nil, publishers.values.contains(where: \.wantsToPump) {
+        if !interest.wantsWrite, session.blocked == nil, publishers.values.contains(where: { $0.wantsToPump(now: now) })
+        {
             interest.deadline = now
         }
         return interest

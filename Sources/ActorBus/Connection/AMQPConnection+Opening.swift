@@ -51,7 +51,7 @@ extension AMQPConnection {
     /// Resolves, connects and logs in, trying each address that the name stands for.
     func connect(to endpoint: ConnectionConfiguration.Endpoint) async throws -> Session {
         var last: any Error = AMQPError(.brokerUnreachable, "the host name '\(endpoint.host)' has no address")
-        for address in try ResolvedAddress.resolve(endpoint) {
+        for address in try await NameResolver.addresses(of: endpoint, timeout: configuration.connectTimeout) {
             try checkOpen()
             do {
                 let session = try Session(endpoint: endpoint, address: address, configuration: configuration)
@@ -90,6 +90,7 @@ extension AMQPConnection {
         if let failure = session.failure { throw failure }
         try checkOpen()
         board.update { status in
+            if status.state == .recovering { status.recoveries += 1 }
             status.state = .open
             status.problem = nil
         }

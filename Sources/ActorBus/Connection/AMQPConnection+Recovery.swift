@@ -39,7 +39,6 @@ extension AMQPConnection {
         guard closed == nil else { return true }
         do {
             try await establish()
-            board.update { $0.recoveries += 1 }
             logger.info("the connection is back after \(attempt) \(attempt == 1 ? "attempt" : "attempts")")
             return true
         } catch let error as AMQPError where error.canNeverRecover {

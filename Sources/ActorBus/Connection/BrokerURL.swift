@@ -148,6 +148,18 @@ public struct BrokerURL: Sendable, Equatable {
     }
 }
 
+extension BrokerURL: CustomStringConvertible, CustomReflectable {
+    /// The URL without the password.
+    public var description: String {
+        let credentials = user.map { "\($0)@" } ?? ""
+        return
+            "\(isTLS ? "amqps" : "amqp")://\(credentials)\(endpoints.map(\.description).joined(separator: ","))/\(virtualHost ?? "")"
+    }
+
+    /// Nothing but the description, so that `dump` shows no password either.
+    public var customMirror: Mirror { Mirror(self, children: ["url": description]) }
+}
+
 extension ConnectionConfiguration {
     /// The configuration that a URL states; what it leaves out is RabbitMQ's default (guest, guest, `/`).
     /// Throws ``AMQPError/Code/invalidConfiguration``, and `unsupported` for `amqps`.

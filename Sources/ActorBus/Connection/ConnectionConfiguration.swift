@@ -51,7 +51,10 @@ public struct ConnectionConfiguration: Sendable {
     }
 }
 
-extension ConnectionConfiguration: CustomStringConvertible {
+extension ConnectionConfiguration: CustomStringConvertible, CustomReflectable {
+    /// Nothing but the description, so that `dump` shows no password either.
+    public var customMirror: Mirror { Mirror(self, children: ["url": description]) }
+
     /// The configuration as a URL, without the password.
     public var description: String {
         let hosts = endpoints.map(\.description).joined(separator: ",")

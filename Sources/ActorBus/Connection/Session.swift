@@ -95,7 +95,8 @@ final class Session {
         guard self.frameMax >= Self.smallestFrame else {
             throw AMQPError(.protocolViolation, "the broker wants frames of \(frameMax) bytes, and 4096 is the least")
         }
-        let wanted = UInt16(clamping: configuration.heartbeat.components.seconds)
+        // A part of a second counts as one: to turn heartbeats off takes a zero.
+        let wanted = UInt16(clamping: (configuration.heartbeat.nanoseconds + 999_999_999) / 1_000_000_000)
         let agreed = wanted == 0 || seconds == 0 ? max(wanted, seconds) : min(wanted, seconds)
         // Zero on our side turns heartbeats off, whatever the broker offers (RabbitMQ, "Heartbeats").
         let holds = wanted == 0 ? 0 : agreed
@@ -240,6 +241,9 @@ final class Session {
             deadline: deadlines.compactMap { $0 }.min())
     }
 
+    /// Whether the peer counts as dead, unless the socket has something unread.
+    func isSilent(now: Instant) -> Bool { heartbeat.silenceDeadline.map { now >= $0 } ?? false }
+
     /// Does what time asks for. Throws what ends the session.
     func checkDeadlines(now: Instant) throws(AMQPError) {
         if let failure { throw failure }
@@ -277,9 +281,10 @@ final class Session {
         // Bounded, so that a fast broker cannot keep the thread from the jobs that wait.
         var rounds = 16
         while more, rounds > 0 {
-            more = try receiveBuffer.fill(from: socket)
+            let filled = try receiveBuffer.fill(from: socket)
+            more = filled.mayHaveMore
             rounds -= 1
-            heartbeat.received(at: now)
+            if filled.count > 0 { heartbeat.received(at: now) }
             while let frame = try unsafe receiveBuffer.nextFrame(frameMax: frameMax) {
                 try unsafe handle(frame)
                 if let failure { throw failure }

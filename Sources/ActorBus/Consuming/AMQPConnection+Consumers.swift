@@ -57,6 +57,7 @@ extension AMQPConnection {
             guard !consumer.isReleased else { return try await session.close(channel) }
             consumer.attach(channel)
         }
+        consumer.wasCancelled = false
         do {
             _ = try await session.call(
                 .basicConsume(queue: consumer.queue, consumerTag: consumer.consumerTag), on: channel)
@@ -65,6 +66,10 @@ extension AMQPConnection {
             throw error
         }
         guard consumers[consumer.id] === consumer, !consumer.isReleased else { return }
+        guard !consumer.wasCancelled else {
+            throw AMQPError(
+                .closedByBroker, "the broker cancelled the consumer of '\(consumer.queue)' as soon as it was there")
+        }
         consumer.registered()
         noteConsumers()
         for waiter in registrations.removeValue(forKey: consumer.id) ?? [] { waiter.resume() }
@@ -83,40 +88,40 @@ extension AMQPConnection {
     /// be settled.
     func release(_ consumer: ConsumerCore, unread: [Delivery]) {
         guard !consumer.isReleased else { return }
-        let channel = consumer.channel
+        if let session, let channel = consumer.channel, channel.closed == nil, !channel.isClosing {
+            do {
+                // Ahead of the frames that give the unread back, or the broker would hand them to us again.
+                try session.send(.basicCancel(consumerTag: consumer.consumerTag), on: channel)
+            } catch {
+                logger.debug("the consumer of '\(consumer.queue)' could not be cancelled at the broker: \(error)")
+            }
+        }
         consumer.release(unread: unread)
         noteConsumers()
         failRegistrations(of: consumer, CancellationError())
-        guard let session, let channel, channel.closed == nil else { return retire(consumer) }
-        Task {
-            do {
-                _ = try await session.call(.basicCancel(consumerTag: consumer.consumerTag), on: channel)
-            } catch {
-                // The channel or the session is gone, and the consumer with it.
-                logger.debug("the consumer of '\(consumer.queue)' could not be cancelled at the broker: \(error)")
-            }
-            if consumer.unsettled == 0 { retire(consumer) }
-        }
+        if consumer.unsettled == 0 { retire(consumer) }
     }
 
-    /// A released consumer with nothing unsettled: its channel is closed.
-    func retire(_ consumer: ConsumerCore) {
-        guard !consumer.isRetiring else { return }
-        Task { await closeChannel(of: consumer) }
+    /// Closes the channel of a released consumer that has nothing unsettled, once, and forgets it.
+    @discardableResult
+    func retire(_ consumer: ConsumerCore) -> Task<Void, Never> {
+        if let retirement = consumer.retirement { return retirement }
+        let retirement = Task { await closeChannel(of: consumer) }
+        consumer.retirement = retirement
+        return retirement
     }
 
-    /// Waits until the broker has taken all settlements of a released consumer, or the reply time-out has passed.
+    /// Waits until the broker has taken all settlements of a released consumer, for at most five seconds.
     func finish(_ id: UInt32) async {
         carryOutCommands()
         guard let consumer = consumers[id] else { return }
         release(consumer, unread: consumer.mailbox.close())
-        await closeChannel(of: consumer)
+        await retire(consumer).value
     }
 
     private func closeChannel(of consumer: ConsumerCore) async {
-        guard !consumer.isRetiring else { return }
-        consumer.isRetiring = true
-        guard let session, let channel = consumer.channel, channel.closed == nil else { return forget(consumer) }
+        defer { forget(consumer) }
+        guard let session, let channel = consumer.channel, channel.closed == nil else { return }
         do {
             try consumer.flush(session)
             try await session.close(channel, timeout: .seconds(5))
@@ -124,7 +129,6 @@ extension AMQPConnection {
             // Unsettled deliveries go back to their queue with the channel, however it went.
             logger.debug("the channel of '\(consumer.queue)' could not be closed: \(error)")
         }
-        forget(consumer)
     }
 
     /// Ends a consumer with an error that its reader is to see.
@@ -132,7 +136,7 @@ extension AMQPConnection {
         _ = consumer.mailbox.fail(error)
         consumer.release(unread: [])
         if closed == nil, consumer.channel != nil {
-            Task { await closeChannel(of: consumer) }
+            retire(consumer)
         } else {
             forget(consumer)
         }

@@ -35,7 +35,7 @@ extension AMQPConnection {
             return
         }
         let crew = HandlerCrew(
-            mailbox: consumer.mailbox, size: concurrency, timeout: handlerTimeout, logger: logger, handler: handler)
+            mailbox: consumer.mailbox, size: concurrency, logger: logger, handler: handler)
         let inbox = inbox
         let outcome = await withTaskCancellationHandler {
             await crew.run(handlerTimeout: handlerTimeout)
@@ -69,17 +69,15 @@ private final class HandlerCrew: Sendable {
     }
 
     private let mailbox: Mailbox
-    private let timeout: Duration
     private let logger: Logger
     private let handler: @Sendable (Delivery) async throws -> Settlement
     private let state: Lock<State>
 
     init(
-        mailbox: Mailbox, size: Int, timeout: Duration, logger: Logger,
+        mailbox: Mailbox, size: Int, logger: Logger,
         handler: @escaping @Sendable (Delivery) async throws -> Settlement
     ) {
         self.mailbox = mailbox
-        self.timeout = timeout
         self.logger = logger
         self.handler = handler
         state = Lock(State(workers: Array(repeating: Worker(), count: size), running: size))
@@ -150,7 +148,7 @@ private final class HandlerCrew: Sendable {
         do {
             delivery.settle(try await handler(delivery))
         } catch {
-            if !(error is CancellationError) {
+            if !Task.isCancelled {
                 logger.warning("a handler failed, and its message goes back to the queue: \(error)")
                 try? await Task.sleep(for: .seconds(1))  // Cut short by cancellation, which is as well.
             }

@@ -17,8 +17,10 @@ final class ConsumerCore: ChannelUser {
     private(set) var isReleased = false
     /// Whether it is being registered, so that a channel that fails meanwhile is that attempt's affair.
     var isRegistering = false
-    /// Whether its channel is being closed.
-    var isRetiring = false
+    /// Closes its channel, once it is released and has nothing unsettled.
+    var retirement: Task<Void, Never>?
+    /// Whether the broker has cancelled it since it was last asked for; that may come with the consume-ok.
+    var wasCancelled = false
     /// Whether settlements wait to be written.
     private(set) var hasSettled = false
     /// Called when the broker has ended the consumer, or its channel, while the connection lives on.
@@ -103,6 +105,7 @@ final class ConsumerCore: ChannelUser {
 
     func cancelledByBroker() {
         isRegistered = false
+        wasCancelled = true
         onEnded?(
             AMQPError(
                 .notFound, "the broker cancelled the consumer of the queue '\(queue)'",

@@ -83,6 +83,18 @@ extension AMQPConnection {
         publisher.attach(channel)
     }
 
+    /// Closes a publisher's channel; the end of it brings the next (``reattach(_:)``).
+    func renew(_ channel: Channel, in session: Session) {
+        logger.debug("a publisher's channel is replaced, since the broker refused a message on it")
+        Task {
+            do {
+                try await session.close(channel)
+            } catch {
+                logger.debug("a publisher's channel could not be closed: \(error)")
+            }
+        }
+    }
+
     /// The broker closed a publisher's channel over one message: the others go on over a new one.
     private func reattach(_ id: UInt32) {
         guard let publisher = publishers[id], let session, session.failure == nil, status.state == .open else { return }

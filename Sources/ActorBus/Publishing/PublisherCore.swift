@@ -7,8 +7,13 @@ final class PublisherCore: ChannelUser {
     private var ledger = ConfirmLedger<PublishRequest>()
     /// Not yet written on this channel, oldest first.
     private var waiting = Ring<PublishRequest>()
+    /// How many of `waiting` nobody waits for any more.
+    private var cancelledWaiting = 0
     /// No request's deadline is earlier than this; nil when none waits.
     private(set) var nextDeadline: Instant?
+    /// When to replace the channel; nil while it is good.
+    private var renewal: Instant?
+    private var lastRenewal = Instant(nanoseconds: 0)
     /// Called when the broker closed the channel while the connection lives on.
     var onChannelClosed: (() -> Void)?
 
@@ -39,18 +44,29 @@ final class PublisherCore: ChannelUser {
     func cancel(_ request: PublishRequest) {
         request.isCancelled = true
         // A cancellation may overtake the publish itself, whose continuation is then still the task's.
-        guard request.isSubmitted else { return }
+        guard request.isSubmitted, request.isAwaited else { return }
         if request.wasWritten {
             request.abandon("its task was cancelled", code: .timedOut)
         } else {
             request.fail(CancellationError())
+            cancelledWaiting += 1
+            if cancelledWaiting > 64, cancelledWaiting > waiting.count / 2 { dropCancelled() }
         }
     }
 
-    /// Encodes what waits, as far as the window, the socket and the broker allow. Returns whether more could go at once
-    /// if there were room in the socket.
-    func pump(_ session: Session) {
-        guard let channel, session.blocked == nil else { return }
+    /// Lets go of requests that nobody waits for and that may not be written for long.
+    private func dropCancelled() {
+        var kept = Ring<PublishRequest>()
+        while let request = waiting.popFirst() {
+            if request.isAwaited { kept.append(request) }
+        }
+        waiting = kept
+        cancelledWaiting = 0
+    }
+
+    /// Encodes what waits, as far as the window, the socket and the broker allow.
+    func pump(_ session: Session, now: Instant) {
+        guard let channel, !channel.isClosing, session.blocked == nil, !isRenewing(now: now) else { return }
         while ledger.unanswered < window, session.hasRoom, let request = waiting.popFirst() {
             guard request.isAwaited else { continue }
             do {
@@ -64,7 +80,35 @@ final class PublisherCore: ChannelUser {
     }
 
     /// Whether messages wait that `pump` could take.
-    var wantsToPump: Bool { channel != nil && !waiting.isEmpty && ledger.unanswered < window }
+    func wantsToPump(now: Instant) -> Bool {
+        guard let channel, !channel.isClosing, !isRenewing(now: now) else { return false }
+        return !waiting.isEmpty && ledger.unanswered < window
+    }
+
+    // MARK: Renewal
+
+    /// After a refusal the channel is replaced: a channel that first published to a quorum queue while its leader was
+    /// going away refuses everything from then on (seen with RabbitMQ 3.10), and a new one finds the new leader. At
+    /// most once a second, since a full queue refuses too.
+    private func refused() {
+        let now = Instant.now
+        renewal = renewal ?? max(now, lastRenewal + .seconds(1))
+    }
+
+    private func isRenewing(now: Instant) -> Bool { renewal.map { now >= $0 } ?? false }
+
+    /// The channel to be closed now, for another to take its place: when what is under way is answered, or has not been
+    /// for a second.
+    func channelToRenew(now: Instant) -> Channel? {
+        guard let renewal, isRenewing(now: now), let channel, !channel.isClosing else { return nil }
+        return ledger.unanswered == 0 || now >= renewal + .seconds(1) ? channel : nil
+    }
+
+    /// When the loop has to turn for this publisher at the latest.
+    var wakeUp: Instant? {
+        let renewing = renewal.map { Instant.now < $0 ? $0 : $0 + .seconds(1) }
+        return [nextDeadline, channel?.isClosing == false ? renewing : nil].compactMap { $0 }.min()
+    }
 
     /// Gives up what has waited too long.
     func expire(now: Instant) {
@@ -79,8 +123,12 @@ final class PublisherCore: ChannelUser {
             }
         }
         ledger.forEach(check)
-        for position in 0..<waiting.count { check(waiting[position]) }
-        nextDeadline = next
+        // All have the same time-out, so the oldest is due first.
+        while let request = waiting.first, !request.isAwaited || request.deadline <= now {
+            _ = waiting.popFirst()
+            check(request)
+        }
+        nextDeadline = [next, waiting.first?.deadline].compactMap { $0 }.min()
     }
 
     /// Ends every wait: the connection is closed for good.
@@ -98,6 +146,7 @@ final class PublisherCore: ChannelUser {
             } else if confirmed {
                 request.succeed()
             } else {
+                refused()
                 request.fail(
                     AMQPError(
                         .refused, "the broker refused the message to '\(request.exchange)' (basic.nack)",
@@ -128,6 +177,8 @@ final class PublisherCore: ChannelUser {
     func channelClosed(_ error: AMQPError) {
         guard channel != nil else { return }
         channel = nil
+        if renewal != nil { lastRenewal = .now }
+        renewal = nil
         var again = Ring<PublishRequest>()
         let unanswered = ledger.removeAll()
         let culprits = unanswered.filter { $0.isBlamed(by: error) }

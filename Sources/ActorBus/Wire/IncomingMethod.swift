@@ -20,7 +20,6 @@ enum IncomingMethod {
     case basicQosOk
     case basicConsumeOk
     case basicCancel(consumerTag: String)
-    case basicCancelOk
     case basicDeliver(DeliverHeader)
     case basicReturn(replyCode: UInt16, replyText: String, exchange: String, routingKey: String)
     case basicAck(deliveryTag: UInt64, multiple: Bool)
@@ -33,7 +32,7 @@ enum IncomingMethod {
         AMQP_CONNECTION_UNBLOCKED_METHOD, AMQP_CHANNEL_OPEN_OK_METHOD, AMQP_CHANNEL_FLOW_METHOD,
         AMQP_CHANNEL_CLOSE_METHOD, AMQP_CHANNEL_CLOSE_OK_METHOD, AMQP_EXCHANGE_DECLARE_OK_METHOD,
         AMQP_QUEUE_DECLARE_OK_METHOD, AMQP_QUEUE_BIND_OK_METHOD, AMQP_BASIC_QOS_OK_METHOD, AMQP_BASIC_CONSUME_OK_METHOD,
-        AMQP_BASIC_CANCEL_METHOD, AMQP_BASIC_CANCEL_OK_METHOD, AMQP_BASIC_DELIVER_METHOD, AMQP_BASIC_RETURN_METHOD,
+        AMQP_BASIC_CANCEL_METHOD, AMQP_BASIC_DELIVER_METHOD, AMQP_BASIC_RETURN_METHOD,
         AMQP_BASIC_ACK_METHOD, AMQP_BASIC_NACK_METHOD, AMQP_CONFIRM_SELECT_OK_METHOD,
     ]
 
@@ -115,7 +114,6 @@ enum IncomingMethod {
         case AMQP_BASIC_CANCEL_METHOD:
             self = unsafe .basicCancel(
                 consumerTag: decoded.load(as: amqp_basic_cancel_t.self).consumer_tag.text)
-        case AMQP_BASIC_CANCEL_OK_METHOD: self = .basicCancelOk
         case AMQP_BASIC_DELIVER_METHOD:
             let deliver = unsafe decoded.load(as: amqp_basic_deliver_t.self)
             self = unsafe .basicDeliver(
@@ -148,7 +146,7 @@ extension IncomingMethod {
         switch (call, self) {
         case (.channelOpen, .channelOpenOk), (.channelClose, .channelCloseOk), (.exchangeDeclare, .exchangeDeclareOk),
             (.queueDeclare, .queueDeclareOk), (.queueBind, .queueBindOk), (.basicQos, .basicQosOk),
-            (.basicConsume, .basicConsumeOk), (.basicCancel, .basicCancelOk), (.confirmSelect, .confirmSelectOk):
+            (.basicConsume, .basicConsumeOk), (.confirmSelect, .confirmSelectOk):
             true
         default: false
         }

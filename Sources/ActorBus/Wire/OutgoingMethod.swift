@@ -16,8 +16,8 @@ enum OutgoingMethod {
     case queueBind(queue: String, binding: Queue.Binding)
     case basicQos(prefetch: UInt16)
     case basicConsume(queue: String, consumerTag: String)
+    /// Without a reply: what comes before the broker has read it is given back.
     case basicCancel(consumerTag: String)
-    case basicCancelOk(consumerTag: String)
     case basicPublish(exchange: String, routingKey: String, mandatory: Bool)
     case basicAck(deliveryTag: UInt64, multiple: Bool)
     case basicNack(deliveryTag: UInt64, requeue: Bool)
@@ -100,11 +100,7 @@ enum OutgoingMethod {
                     exclusive: 0, nowait: 0, arguments: amqp_table_t()), into: target)
         case .basicCancel(let consumerTag):
             return unsafe encode(
-                AMQP_BASIC_CANCEL_METHOD, amqp_basic_cancel_t(consumer_tag: pool.bytes(consumerTag), nowait: 0),
-                into: target)
-        case .basicCancelOk(let consumerTag):
-            return unsafe encode(
-                AMQP_BASIC_CANCEL_OK_METHOD, amqp_basic_cancel_ok_t(consumer_tag: pool.bytes(consumerTag)),
+                AMQP_BASIC_CANCEL_METHOD, amqp_basic_cancel_t(consumer_tag: pool.bytes(consumerTag), nowait: 1),
                 into: target)
         case .basicPublish(let exchange, let routingKey, let mandatory):
             return unsafe encode(

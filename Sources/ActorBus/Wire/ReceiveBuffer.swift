@@ -24,8 +24,8 @@ internal import Glibc
         var payload: UnsafeRawBufferPointer
     }
 
-    /// Reads once. Returns whether the socket may have more.
-    func fill(from socket: Socket) throws(AMQPError) -> Bool {
+    /// Reads once. Returns how many bytes came, and whether the socket may have more.
+    func fill(from socket: Socket) throws(AMQPError) -> (count: Int, mayHaveMore: Bool) {
         if head == tail {
             head = 0
             tail = 0
@@ -33,7 +33,7 @@ internal import Glibc
         let room = capacity - tail
         let count = try unsafe socket.read(into: UnsafeMutableRawBufferPointer(start: storage + tail, count: room))
         tail += count
-        return count == room
+        return (count, count == room)
     }
 
     /// The next whole frame, or nil when more has to be read. Throws ``AMQPError/Code/protocolViolation`` for what is

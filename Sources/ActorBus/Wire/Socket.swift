@@ -74,8 +74,7 @@ struct ResolvedAddress {
     /// The `sockaddr` of that family.
     var bytes: [UInt8]
 
-    /// All addresses of an endpoint. Blocks while the system's resolver does, so it is called on the connection's
-    /// thread only.
+    /// All addresses of an endpoint. Blocks while the system's resolver does (``NameResolver``).
     static func resolve(_ endpoint: ConnectionConfiguration.Endpoint) throws(AMQPError) -> [ResolvedAddress] {
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)

@@ -64,10 +64,17 @@ internal import CRabbitMQ
 }
 
 extension amqp_bytes_t {
-    /// The bytes as text; what is no UTF-8 becomes U+FFFD, since a peer may send anything.
+    /// The bytes as text. In what is no UTF-8, which a peer may send, each fault becomes a `?`: never longer than it
+    /// was, so that it can be sent on within AMQP's 255 bytes.
     var text: String {
         guard unsafe len > 0, let bytes = unsafe bytes else { return "" }
-        return unsafe String(decoding: unsafe UnsafeRawBufferPointer(start: bytes, count: len), as: UTF8.self)
+        let raw = unsafe UnsafeRawBufferPointer(start: bytes, count: len)
+        if let text = unsafe String(validating: raw, as: UTF8.self) { return text }
+        var repaired = String.UnicodeScalarView()
+        for scalar in unsafe String(decoding: raw, as: UTF8.self).unicodeScalars {
+            repaired.append(scalar == "\u{FFFD}" ? "?" : scalar)
+        }
+        return String(repaired)
     }
 
     var array: [UInt8] {

@@ -52,11 +52,16 @@ package struct StageRunner<Work: Stage>: Sendable {
     /// Throws `AMQPError` with `drainTimedOut` when that took too long (what was in work is back in its queue then), or
     /// with what the broker said when it can never consume.
     package func run(on connection: AMQPConnection, _ intake: Intake) async throws {
-        try await connection.process(
-            stage.queue.rawValue, prefetch: intake.prefetch, concurrency: intake.concurrency,
-            drainTimeout: intake.drainTimeout
-        ) { delivery in
-            await settle(delivery)
+        do {
+            try await connection.process(
+                stage.queue.rawValue, prefetch: intake.prefetch, concurrency: intake.concurrency,
+                drainTimeout: intake.drainTimeout
+            ) { delivery in
+                await settle(delivery)
+            }
+        } catch var error as AMQPError where error.code == .drainTimedOut {
+            error.remedy = "give more time with --drain-timeout"
+            throw error
         }
     }
 
@@ -77,6 +82,8 @@ package struct StageRunner<Work: Stage>: Sendable {
             if !(error is CancellationError) {
                 logger.error("Given back to \(stage.queue.rawValue): \(error)", metadata: Self.metadata(of: delivery))
             }
+            // Lest a message that comes back at once keeps machine and broker busy. A cancelled task does not wait.
+            try? await Task.sleep(for: .seconds(1))
             queueMetrics.settled(.requeued)
             return .requeue
         }

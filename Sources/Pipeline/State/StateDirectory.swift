@@ -41,7 +41,8 @@ package struct StateDirectory: Sendable, Equatable {
             let error = SystemCall.makeFolder(prefix)
             // Another process may have made it just now.
             if error != 0 && !SystemCall.isFolder(prefix) {
-                throw unusable("cannot make the folder \(prefix): \(SystemCall.words(for: error))")
+                let found = SystemCall.exists(prefix) ? "\(prefix) is no folder" : SystemCall.words(for: error)
+                throw unusable("cannot make the folder \(path): \(found) (at \(prefix))")
             }
         }
         let error = SystemCall.mayWrite(path)
@@ -54,7 +55,7 @@ package struct StateDirectory: Sendable, Equatable {
     }
 
     private func unusable(_ message: String) -> StateError {
-        StateError(.unusable, message, remedy: "make it writable for this user, or name another with --state-dir")
+        StateError(.unusable, message, remedy: "name a folder that this user may write to with --state-dir")
     }
 
     private static func absolute(

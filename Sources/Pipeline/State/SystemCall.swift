@@ -18,6 +18,11 @@ enum SystemCall {
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
+    static func exists(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0
+    }
+
     /// Whether this process may make files in a folder. 0, or the error number.
     static func mayWrite(_ path: String) -> CInt {
         unsafe access(path, W_OK | X_OK) == 0 ? 0 : errno

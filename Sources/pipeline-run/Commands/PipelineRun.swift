@@ -30,7 +30,19 @@ struct PipelineRun: AsyncParsableCommand {
         if let word = CommandLine.arguments.dropFirst().first, NotYetAvailable.commands[word] != nil {
             Program.fail(NotYetAvailable.error("pipeline-run \(word)"))
         }
-        await main(nil)
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            // As every other error begins, for those who grep for it.
+            let words = fullMessage(for: error)
+            Program.fail(usage: words.hasPrefix("Error: ") ? String(words.dropFirst("Error: ".count)) : words)
+        }
     }
 }
 

@@ -37,6 +37,12 @@ enum Program {
         exit(ExitStatus.of(error))
     }
 
+    /// Says what is wrong with the command line and ends the process.
+    static func fail(usage words: String) -> Never {
+        LineWriter(descriptor: 2).write(Array("ERROR pipeline-run: \(words)\n".utf8))
+        exit(ExitStatus.usage)
+    }
+
     private static func run(_ configuration: RunConfiguration, _ logs: LogOutput, _ logger: Logger) async throws
         -> Int32
     {

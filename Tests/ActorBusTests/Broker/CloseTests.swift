@@ -3,7 +3,7 @@ import Testing
 @testable import ActorBus
 
 /// The end of a connection, in the middle of work.
-@Suite(.timeLimit(.minutes(3))) struct CloseTests {
+@Suite(.timeLimit(.minutes(5))) struct CloseTests {
     @Test func everythingAfterTheEndThrows() async throws {
         let connection = try await AMQPConnection.connect(try await SharedBroker.quiet.value.configuration)
         let publisher = try await connection.publisher()
@@ -68,7 +68,11 @@ import Testing
                 }
             }
             let processors = (0..<2).map { _ in
-                Task { try await connection.process(queue, prefetch: 20, concurrency: 5) { _ in received.add(); return .acknowledge } }
+                Task {
+                    try await connection.process(queue, prefetch: 20, concurrency: 5) { _ in
+                        received.add(); return .acknowledge
+                    }
+                }
             }
             try await within(.seconds(20), "five hundred confirms") { await under.pass() }
             async let first: Void = connection.close()

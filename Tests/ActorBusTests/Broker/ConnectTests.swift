@@ -3,7 +3,7 @@ import Testing
 @testable import ActorBus
 
 /// Opening a connection to a real broker, and what it refuses.
-@Suite(.timeLimit(.minutes(3))) struct ConnectTests {
+@Suite(.timeLimit(.minutes(5))) struct ConnectTests {
     private func refusal(
         topology: Topology = Topology(), changing change: (inout ConnectionConfiguration) -> Void
     ) async throws -> AMQPError {
@@ -47,7 +47,8 @@ import Testing
 
     @Test func aBindingToAMissingExchangeIsNotFound() async throws {
         let exchange = unique("missing")
-        let error = try await refusal(topology: Topology { Queue(unique("bound"), durable: false).bound(to: exchange) }) { _ in }
+        let error = try await refusal(topology: Topology { Queue(unique("bound"), durable: false).bound(to: exchange) })
+        { _ in }
         #expect(error.code == .notFound)
         #expect(error.description.contains(exchange))
     }
@@ -59,12 +60,16 @@ import Testing
             Exchange(exchange, .topic, durable: false, autoDelete: true)
             Exchange(other, .headers, durable: false)
             Queue(queue).bound(to: exchange, routingKey: "a.*")
-            Queue(second, durable: false, autoDelete: true).bound(to: exchange, routingKey: "a.#").bound(to: other, arguments: ["x-match": "all", "k": 1])
+            Queue(second, durable: false, autoDelete: true).bound(to: exchange, routingKey: "a.#").bound(
+                to: other, arguments: ["x-match": "all", "k": 1])
             Queue(third, .quorum(deliveryLimit: 5)).bound(to: exchange, routingKey: "b")
         }
-        try await withConnection(to: try await SharedBroker.quiet.value.configuration, topology: topology) { connection in
+        try await withConnection(to: try await SharedBroker.quiet.value.configuration, topology: topology) {
+            connection in
             let publisher = try await connection.publisher()
-            for key in ["a.b", "a.b.c", "b"] { try await publisher.publish(Message(text: key), to: exchange, routingKey: key) }
+            for key in ["a.b", "a.b.c", "b"] {
+                try await publisher.publish(Message(text: key), to: exchange, routingKey: key)
+            }
             try await publisher.publish(Message(text: "h", properties: .init(headers: ["k": 1])), to: other)
             try await connection.settles(at: 1, queue)
             try await connection.settles(at: 3, second)
@@ -81,7 +86,9 @@ import Testing
                 try await connection.declare(Topology { Queue(queue, arguments: ["x-max-length": 7]) })
             }
             #expect(error?.code == .preconditionFailed)
-            let missing = await #expect(throws: AMQPError.self) { try await connection.inspect(queue: unique("missing")) }
+            let missing = await #expect(throws: AMQPError.self) {
+                try await connection.inspect(queue: unique("missing"))
+            }
             #expect(missing?.code == .notFound)
             #expect(connection.status.isReady && connection.status.recoveries == 0)
         }

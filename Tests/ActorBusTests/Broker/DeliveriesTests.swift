@@ -4,7 +4,7 @@ import Testing
 @testable import ActorBus
 
 /// Deliveries of a real broker as a sequence.
-@Suite(.timeLimit(.minutes(3))) struct DeliveriesTests {
+@Suite(.timeLimit(.minutes(5))) struct DeliveriesTests {
     @Test func thePrefetchBoundsWhatIsUnsettled() async throws {
         try await withQueue("prefetch") { connection, queue in
             try await connection.fill(queue, 50)
@@ -81,8 +81,11 @@ import Testing
 
     @Test func eachSettlementMeansWhatItSays() async throws {
         let dead = unique("dead")
-        try await withQueue("settled", arguments: ["x-dead-letter-exchange": "", "x-dead-letter-routing-key": .string(dead)]) { connection, queue in
-            try await connection.declare(Topology { Queue(dead, durable: false, autoDelete: false, arguments: ["x-expires": 60_000]) })
+        try await withQueue(
+            "settled", arguments: ["x-dead-letter-exchange": "", "x-dead-letter-routing-key": .string(dead)]
+        ) { connection, queue in
+            try await connection.declare(
+                Topology { Queue(dead, durable: false, autoDelete: false, arguments: ["x-expires": 60_000]) })
             try await connection.fill(queue, 3)
             var deliveries = connection.deliveries(from: queue, prefetch: 1).makeAsyncIterator()
             try #require(try await deliveries.next()).acknowledge()
@@ -102,7 +105,9 @@ import Testing
     @Test func aMissingQueueIsNotFound() async throws {
         try await withQueue("missing") { connection, _ in
             let name = unique("missing")
-            let error = await #expect(throws: AMQPError.self) { for try await _ in connection.deliveries(from: name) {} }
+            let error = await #expect(throws: AMQPError.self) {
+                for try await _ in connection.deliveries(from: name) {}
+            }
             #expect(error?.code == .notFound)
             #expect(error?.description.contains(name) == true)
             #expect(connection.status.isReady && connection.status.consumers == 0)
@@ -111,7 +116,9 @@ import Testing
 
     @Test func aPrefetchOfZeroIsRefused() async throws {
         try await withQueue("zero") { connection, queue in
-            let error = await #expect(throws: AMQPError.self) { for try await _ in connection.deliveries(from: queue, prefetch: 0) {} }
+            let error = await #expect(throws: AMQPError.self) {
+                for try await _ in connection.deliveries(from: queue, prefetch: 0) {}
+            }
             #expect(error?.code == .invalidConfiguration)
         }
     }
@@ -124,7 +131,11 @@ import Testing
                 Task {
                     for try await delivery in connection.deliveries(from: queue, prefetch: 10) {
                         delivery.acknowledge()
-                        if seen.withLock({ $0.append(delivery.body); return $0.count }) == 200 { all.open() }
+                        if seen.withLock({
+                            $0.append(delivery.body); return $0.count
+                        }) == 200 {
+                            all.open()
+                        }
                     }
                 }
             }

@@ -3,7 +3,7 @@ import Testing
 @testable import ActorBus
 
 /// The thread under the actor.
-@Suite(.timeLimit(.minutes(3))) struct ExecutorTests {
+@Suite(.timeLimit(.minutes(5))) struct ExecutorTests {
     private actor Counter {
         private nonisolated let thread: BlockingThread
         private var count = 0

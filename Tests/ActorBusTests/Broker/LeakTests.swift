@@ -4,7 +4,7 @@ import Testing
 @testable import ActorBus
 
 /// Connections that come and go leave nothing behind. In processes of their own, where nobody else opens and closes things.
-@Suite(.timeLimit(.minutes(3))) struct LeakTests {
+@Suite(.timeLimit(.minutes(5))) struct LeakTests {
     @Test(arguments: [false, true])
     func threadsAndDescriptorsAreBackWhereTheyWere(closing: Bool) async throws {
         let port = try await SharedBroker.quiet.value.nodes[0].amqpPort
@@ -33,7 +33,9 @@ import Testing
                 if number % 50 == 0, try await !isSettled(threads, descriptors) { break }
             }
             guard try await isSettled(threads, descriptors) else {
-                fatalError("threads \(threads) -> \(ProcessFacts.threads), descriptors \(descriptors) -> \(ProcessFacts.descriptors)")
+                fatalError(
+                    "threads \(threads) -> \(ProcessFacts.threads), descriptors \(descriptors) -> \(ProcessFacts.descriptors)"
+                )
             }
         }
     }
@@ -52,7 +54,9 @@ import Testing
                 try await Task.sleep(for: .milliseconds(10))
             }
             guard ProcessFacts.threads <= threads, ProcessFacts.descriptors <= descriptors else {
-                fatalError("threads \(threads) -> \(ProcessFacts.threads), descriptors \(descriptors) -> \(ProcessFacts.descriptors)")
+                fatalError(
+                    "threads \(threads) -> \(ProcessFacts.threads), descriptors \(descriptors) -> \(ProcessFacts.descriptors)"
+                )
             }
         }
     }

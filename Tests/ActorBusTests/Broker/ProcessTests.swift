@@ -4,7 +4,7 @@ import Testing
 @testable import ActorBus
 
 /// The handler form, on a real broker.
-@Suite(.timeLimit(.minutes(3))) struct ProcessTests {
+@Suite(.timeLimit(.minutes(5))) struct ProcessTests {
     @Test func handlersRunSideBySideUpToTheBound() async throws {
         try await withQueue("bound") { connection, queue in
             try await connection.fill(queue, 40)
@@ -108,7 +108,11 @@ import Testing
             let (tries, done) = (Lock<[Bool]>([]), Gate())
             let work = Task {
                 try await connection.process(queue) { delivery in
-                    if tries.withLock({ $0.append(delivery.redelivered); return $0.count }) == 1 { throw Trouble() }
+                    if tries.withLock({
+                        $0.append(delivery.redelivered); return $0.count
+                    }) == 1 {
+                        throw Trouble()
+                    }
                     done.open()
                     return .acknowledge
                 }
@@ -149,11 +153,16 @@ import Testing
             try await connection.fill(queue, 400)
             let (done, all) = (Lock<Set<[UInt8]>>([]), Gate())
             let work = Task {
-                try await connection.process(queue, prefetch: 4, concurrency: 2, handlerTimeout: .milliseconds(20)) { delivery in
+                try await connection.process(queue, prefetch: 4, concurrency: 2, handlerTimeout: .milliseconds(20)) {
+                    delivery in
                     let end = ContinuousClock.now + .milliseconds(Int64.random(in: 15...32))
                     // Heeds no cancellation, so that it ends when it ends.
                     while ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(1)) }
-                    if done.withLock({ $0.insert(delivery.body); return $0.count }) == 400 { all.open() }
+                    if done.withLock({
+                        $0.insert(delivery.body); return $0.count
+                    }) == 400 {
+                        all.open()
+                    }
                     return .acknowledge
                 }
             }

@@ -3,7 +3,7 @@ import Testing
 @testable import ActorBus
 
 /// Publishing to a real broker.
-@Suite(.timeLimit(.minutes(3))) struct PublishTests {
+@Suite(.timeLimit(.minutes(5))) struct PublishTests {
     @Test func aConfirmedMessageIsInTheQueue() async throws {
         try await withQueue("confirmed") { connection, queue in
             try await connection.fill(queue, 500)
@@ -37,13 +37,15 @@ import Testing
 
     @Test func anUnroutableMessageThatIsNotMandatoryIsConfirmed() async throws {
         try await withQueue("optional") { connection, queue in
-            try await connection.publisher().publish(Message(text: "m"), to: "", routingKey: "no such queue", mandatory: false)
+            try await connection.publisher().publish(
+                Message(text: "m"), to: "", routingKey: "no such queue", mandatory: false)
             #expect(try await connection.inspect(queue: queue).messages == 0)
         }
     }
 
     @Test func aFullQueueRefuses() async throws {
-        try await withQueue("full", arguments: ["x-max-length": 1, "x-overflow": "reject-publish"]) { connection, queue in
+        try await withQueue("full", arguments: ["x-max-length": 1, "x-overflow": "reject-publish"]) {
+            connection, queue in
             let publisher = try await connection.publisher()
             try await publisher.publish(Message(text: "1"), to: "", routingKey: queue)
             let error = await #expect(throws: AMQPError.self) {
@@ -97,7 +99,8 @@ import Testing
             let publisher = try await connection.publisher()
             let sizes = [0, 1, 131_063, 131_064, 131_065, 262_128, 262_129]
             for size in sizes {
-                try await publisher.publish(Message(body: [UInt8](repeating: UInt8(size & 0xFF), count: size)), to: "", routingKey: queue)
+                try await publisher.publish(
+                    Message(body: [UInt8](repeating: UInt8(size & 0xFF), count: size)), to: "", routingKey: queue)
             }
             var deliveries = connection.deliveries(from: queue, prefetch: 10).makeAsyncIterator()
             for size in sizes {
@@ -112,7 +115,8 @@ import Testing
         try await withQueue("properties") { connection, queue in
             var properties = PropertiesCodecTests.everyProperty
             properties.deliveryMode = .persistent
-            try await connection.publisher().publish(Message(text: "m", properties: properties), to: "", routingKey: queue)
+            try await connection.publisher().publish(
+                Message(text: "m", properties: properties), to: "", routingKey: queue)
             var deliveries = connection.deliveries(from: queue).makeAsyncIterator()
             let delivery = try #require(try await deliveries.next())
             #expect(delivery.properties == properties)
@@ -143,7 +147,8 @@ import Testing
         try await withQueue("user") { connection, queue in
             let publisher = try await connection.publisher()
             let error = await #expect(throws: AMQPError.self) {
-                try await publisher.publish(Message(text: "m", properties: .init(userID: "somebody")), to: "", routingKey: queue)
+                try await publisher.publish(
+                    Message(text: "m", properties: .init(userID: "somebody")), to: "", routingKey: queue)
             }
             #expect(error != nil)
             try await publisher.publish(Message(text: "m"), to: "", routingKey: queue)
@@ -155,7 +160,9 @@ import Testing
         try await withQueue("window") { connection, queue in
             let publisher = try await connection.publisher(window: 3)
             try await withThrowingTaskGroup { group in
-                for number in 0..<500 { group.addTask { try await publisher.publish(Message(text: "\(number)"), to: "", routingKey: queue) } }
+                for number in 0..<500 {
+                    group.addTask { try await publisher.publish(Message(text: "\(number)"), to: "", routingKey: queue) }
+                }
                 try await group.waitForAll()
             }
             #expect(try await connection.inspect(queue: queue).messages == 500)

@@ -91,10 +91,12 @@ final class FakeBroker: Sendable {
     private func start(_ body: @escaping @Sendable () -> Void) {
         var thread = pthread_t()
         let context = unsafe Unmanaged.passRetained(Body(run: body))
-        let status = unsafe pthread_create(&thread, nil, { context in
-            unsafe Unmanaged<Body>.fromOpaque(context!).takeRetainedValue().run()
-            return nil
-        }, context.toOpaque())
+        let status = unsafe pthread_create(
+            &thread, nil,
+            { context in
+                unsafe Unmanaged<Body>.fromOpaque(context!).takeRetainedValue().run()
+                return nil
+            }, context.toOpaque())
         guard status == 0 else { return unsafe context.release() }
         state.withLock { $0.threads.append(thread) }
     }

@@ -34,7 +34,9 @@ final class FakePeer: Sendable {
     func send(_ bytes: [UInt8]) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+            }
             guard count > 0 else { throw Gone() }
             rest = rest.dropFirst(count)
         }
@@ -49,7 +51,9 @@ final class FakePeer: Sendable {
         var bytes = [UInt8](repeating: 0, count: count)
         var have = 0
         while have < count {
-            let length = unsafe bytes.withUnsafeMutableBytes { unsafe recv(descriptor, $0.baseAddress! + have, count - have, 0) }
+            let length = unsafe bytes.withUnsafeMutableBytes {
+                unsafe recv(descriptor, $0.baseAddress! + have, count - have, 0)
+            }
             guard length > 0 else { throw Gone() }
             have += length
         }

@@ -4,7 +4,7 @@ import Testing
 @testable import ActorBus
 
 /// A server that breaks the handshake, at every point of it: always an error, soon.
-@Suite(.timeLimit(.minutes(1))) struct HandshakeTests {
+@Suite(.timeLimit(.minutes(5))) struct HandshakeTests {
     private func failureOfConnect(
         within limit: Duration = .seconds(10), _ script: @escaping FakeBroker.Script,
         changing change: (inout ConnectionConfiguration) -> Void = { _ in }
@@ -48,15 +48,21 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28, 0, 0, 0],
-        Array("AMQP".utf8) + [0, 1, 0, 0], Array("220 smtp ESMTP ready\r\n".utf8), Array("SSH-2.0-OpenSSH_9.2\r\n".utf8),
-        [UInt8](repeating: 0, count: 100), [UInt8](repeating: 0xFF, count: 100),
-        [1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0], [1, 0, 0, 0x7F, 0xFF, 0xFF, 0xFF, 0], Wire.frame(1, [0, 1]), Wire.frame(1, []),
-        Array(Wire.start().dropLast()) + [0xCD], Wire.method(99, 99), Wire.method(10, 99), Wire.method(60, 60), Wire.tune(), Wire.openOk(),
-        Wire.frame(2, []), Wire.frame(3, [1]), Wire.frame(1, channel: 5, [0, 10, 0, 10]), Wire.ack(1, 1), Wire.method(10, 51),
-        Wire.start(properties: [0, 0, 0xFF, 0xFF]), Wire.start(properties: Wire.nestedTable(depth: 20_000)), Wire.start() + Wire.start(),
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8), [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x28, 0, 0, 0],
+            Array("AMQP".utf8) + [0, 1, 0, 0], Array("220 smtp ESMTP ready\r\n".utf8),
+            Array("SSH-2.0-OpenSSH_9.2\r\n".utf8),
+            [UInt8](repeating: 0, count: 100), [UInt8](repeating: 0xFF, count: 100),
+            [1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0], [1, 0, 0, 0x7F, 0xFF, 0xFF, 0xFF, 0], Wire.frame(1, [0, 1]),
+            Wire.frame(1, []),
+            Array(Wire.start().dropLast()) + [0xCD], Wire.method(99, 99), Wire.method(10, 99), Wire.method(60, 60),
+            Wire.tune(), Wire.openOk(),
+            Wire.frame(2, []), Wire.frame(3, [1]), Wire.frame(1, channel: 5, [0, 10, 0, 10]), Wire.ack(1, 1),
+            Wire.method(10, 51),
+            Wire.start(properties: [0, 0, 0xFF, 0xFF]), Wire.start(properties: Wire.nestedTable(depth: 20_000)),
+            Wire.start() + Wire.start(),
+        ] as [[UInt8]])
     func whatIsNoHandshakeIsAnError(bytes: [UInt8]) async throws {
         let error = try await failureOfConnect { peer, _ in
             try peer.readProtocolHeader()
@@ -72,7 +78,9 @@ import Testing
             let error = try await failureOfConnect { peer, _ in
                 var random = SeededGenerator(seed: seed)
                 // Not a valid type of frame, or one that ends before it begins.
-                try peer.send([.random(in: 9...255, using: &random)] + (0..<999).map { _ in .random(in: 0...255, using: &random) })
+                try peer.send(
+                    [.random(in: 9...255, using: &random)] + (0..<999).map { _ in .random(in: 0...255, using: &random) }
+                )
                 peer.waitForEnd()
             }
             #expect(error.code == .brokerUnreachable)
@@ -172,9 +180,10 @@ import Testing
         #expect(error.code == .loginRefused)
     }
 
-    @Test(arguments: [
-        (2047, 0, 60), (0, 131_072, 0), (0, 0, 0), (1, 4_096, 1), (.max, .max, .max), (2047, 1 << 31, 30),
-    ] as [(UInt16, UInt32, UInt16)])
+    @Test(
+        arguments: [
+            (2047, 0, 60), (0, 131_072, 0), (0, 0, 0), (1, 4_096, 1), (.max, .max, .max), (2047, 1 << 31, 30),
+        ] as [(UInt16, UInt32, UInt16)])
     func everyLawfulTuneIsAgreedTo(channelMax: UInt16, frameMax: UInt32, heartbeat: UInt16) async throws {
         let agreed = Lock<[UInt8]>([])
         try await withFakeBroker({ peer, _ in
@@ -229,7 +238,9 @@ import Testing
         configuration.connectAttempts = 4
         configuration.connectDelay = .milliseconds(100)
         let begin = ContinuousClock.now
-        let error = try await failure("connecting to nobody") { [configuration] in _ = try await AMQPConnection.connect(configuration) }
+        let error = try await failure("connecting to nobody") { [configuration] in
+            _ = try await AMQPConnection.connect(configuration)
+        }
         #expect(error.code == .brokerUnreachable)
         #expect(error.message.contains("4 attempts") && error.message.contains("127.0.0.1:\(dead)"))
         #expect(ContinuousClock.now - begin >= .milliseconds(300))
@@ -238,7 +249,9 @@ import Testing
     @Test func aNameThatDoesNotResolveIsAnError() async throws {
         var configuration = ConnectionConfiguration(endpoints: [.init(host: "no such host", port: 1)])
         configuration.connectAttempts = 1
-        let error = try await failure("connecting to no host") { [configuration] in _ = try await AMQPConnection.connect(configuration) }
+        let error = try await failure("connecting to no host") { [configuration] in
+            _ = try await AMQPConnection.connect(configuration)
+        }
         #expect(error.code == .brokerUnreachable)
         #expect(error.message.contains("no such host"))
     }

@@ -4,7 +4,7 @@ import Testing
 @testable import ActorBus
 
 /// Orders of events around publishing that a real broker shows too rarely, or too fast.
-@Suite(.timeLimit(.minutes(1))) struct ScriptedPublishTests {
+@Suite(.timeLimit(.minutes(5))) struct ScriptedPublishTests {
     /// A server that answers no publish until the test lets it, and then the number of the oldest.
     private final class Reluctant: Sendable {
         let seen = Tally()
@@ -43,7 +43,9 @@ import Testing
 
     @Test func theWindowBoundsWhatIsUnconfirmed() async throws {
         try await withReluctantServer(window: 3) { server, _, publisher in
-            let publishes = (0..<10).map { number in Task { try await publisher.publish(Message(text: "\(number)"), to: "x") } }
+            let publishes = (0..<10).map { number in
+                Task { try await publisher.publish(Message(text: "\(number)"), to: "x") }
+            }
             for confirmed in 0..<7 {
                 try await eventually("three are on their way") { server.seen.value == confirmed + 3 }
                 try server.confirm(UInt64(confirmed + 1))
@@ -131,7 +133,9 @@ import Testing
             await connection.close()
             #expect(await #expect(throws: AMQPError.self) { try await first.value }?.code == .maybePublished)
             #expect(await #expect(throws: AMQPError.self) { try await second.value }?.code == .connectionClosed)
-            let late = await #expect(throws: AMQPError.self) { try await publisher.publish(Message(text: "3"), to: "x") }
+            let late = await #expect(throws: AMQPError.self) {
+                try await publisher.publish(Message(text: "3"), to: "x")
+            }
             #expect(late?.code == .connectionClosed)
         }
     }
@@ -175,7 +179,9 @@ import Testing
                 let connection = try await AMQPConnection.connect(broker.configuration)
                 let publisher = try await connection.publisher()
                 try await withThrowingTaskGroup { group in
-                    for number in 0..<20 { group.addTask { try await publisher.publish(Message(text: "\(number)"), to: "x") } }
+                    for number in 0..<20 {
+                        group.addTask { try await publisher.publish(Message(text: "\(number)"), to: "x") }
+                    }
                     try await group.waitForAll()
                 }
                 await connection.close()
@@ -200,7 +206,9 @@ import Testing
             try await within(.seconds(10), "a publish behind one that failed") {
                 let connection = try await AMQPConnection.connect(broker.configuration)
                 let publisher = try await connection.publisher()
-                let error = await #expect(throws: AMQPError.self) { try await publisher.publish(Message(text: "1"), to: "x") }
+                let error = await #expect(throws: AMQPError.self) {
+                    try await publisher.publish(Message(text: "1"), to: "x")
+                }
                 #expect(error?.code == .maybePublished)
                 await connection.close()
             }
@@ -227,7 +235,9 @@ import Testing
             configuration.heartbeat = .seconds(1)
             let connection = try await AMQPConnection.connect(configuration)
             let publisher = try await connection.publisher(timeout: .seconds(3))
-            let publish = Task { try await publisher.publish(Message(body: [UInt8](repeating: 1, count: 32 << 20)), to: "x") }
+            let publish = Task {
+                try await publisher.publish(Message(body: [UInt8](repeating: 1, count: 32 << 20)), to: "x")
+            }
             let before = await connection.threadMilliseconds
             let error = await #expect(throws: AMQPError.self) { try await publish.value }
             #expect(error?.code == .maybePublished)

@@ -4,10 +4,11 @@ import Testing
 
 /// A server that breaks the protocol after the login: the connection notices, says why, and recovers when the server has come to its
 /// senses.
-@Suite(.timeLimit(.minutes(1))) struct ViolationTests {
+@Suite(.timeLimit(.minutes(5))) struct ViolationTests {
     /// Lets the first connection be attacked as `attack` says, and looks that the client recovers over the second, and still closes.
     private func recovers(
-        _ what: String, consuming: Bool = false, publishing: Bool = false, attack: @escaping @Sendable (FakePeer) throws -> Void
+        _ what: String, consuming: Bool = false, publishing: Bool = false,
+        attack: @escaping @Sendable (FakePeer) throws -> Void
     ) async throws -> [String] {
         let problems = Lock<[String]>([])
         try await withFakeBroker({ peer, number in
@@ -45,12 +46,17 @@ import Testing
         return problems.withLock { $0 }
     }
 
-    @Test(arguments: [
-        [UInt8](repeating: 0xFF, count: 64), Array("GET / HTTP/1.1".utf8), [1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0], Wire.frame(3, [UInt8](repeating: 0, count: 131_065)),
-        Array(Wire.frame(8, []).dropLast()) + [0], Wire.method(99, 1), Wire.method(50, 10), Wire.deliver(7, tag: "t", number: 1), Wire.header(7, bodySize: 0),
-        Wire.body(7, [1]), Wire.header(0, bodySize: 1), Wire.ack(0, 1), Wire.channelOpenOk(3), Wire.start(), Wire.openOk(), Wire.frame(1, []),
-        Wire.frame(2, [0]), Wire.connectionClose(501, "FRAME_ERROR"), Wire.connectionClose(320, "CONNECTION_FORCED"),
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [UInt8](repeating: 0xFF, count: 64), Array("GET / HTTP/1.1".utf8), [1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0],
+            Wire.frame(3, [UInt8](repeating: 0, count: 131_065)),
+            Array(Wire.frame(8, []).dropLast()) + [0], Wire.method(99, 1), Wire.method(50, 10),
+            Wire.deliver(7, tag: "t", number: 1), Wire.header(7, bodySize: 0),
+            Wire.body(7, [1]), Wire.header(0, bodySize: 1), Wire.ack(0, 1), Wire.channelOpenOk(3), Wire.start(),
+            Wire.openOk(), Wire.frame(1, []),
+            Wire.frame(2, [0]), Wire.connectionClose(501, "FRAME_ERROR"),
+            Wire.connectionClose(320, "CONNECTION_FORCED"),
+        ] as [[UInt8]])
     func aCallIsAttacked(bytes: [UInt8]) async throws {
         let problems = try await recovers("recovery from bad bytes") { peer in
             try peer.wait(for: [20, 10])
@@ -62,26 +68,30 @@ import Testing
 
     private static let t = "actorbus-1"
 
-    @Test(arguments: [
-        // Numbers that are not the next.
-        Wire.delivery(1, tag: t, number: 0, body: [1]), Wire.delivery(1, tag: t, number: 2, body: [1]), Wire.delivery(1, tag: t, number: .max, body: [1]),
-        Wire.delivery(1, tag: t, number: 1, body: [1]) + Wire.delivery(1, tag: t, number: 1, body: [1]),
-        // Headers and bodies out of place.
-        Wire.header(1, bodySize: 1), Wire.body(1, [1]), Wire.deliver(1, tag: t, number: 1) + Wire.body(1, [1]),
-        Wire.deliver(1, tag: t, number: 1) + Wire.deliver(1, tag: t, number: 2),
-        Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 2) + Wire.header(1, bodySize: 2),
-        Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 2) + Wire.deliver(1, tag: t, number: 2),
-        Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 2) + Wire.body(1, [1, 2, 3]),
-        Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 0) + Wire.body(1, [1]),
-        // Sizes that nobody can hold.
-        Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 1 << 63), Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: .max),
-        Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 1 << 40),
-        // Properties that are none.
-        Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 0, properties: []), Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 0, properties: [0x80, 0]),
-        Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 0, properties: [0x80, 0, 200, 1]),
-        // Answers to what was never asked.
-        Wire.ack(1, 1), Wire.method(20, 41, channel: 1), Wire.consumeOk(1, tag: t),
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            // Numbers that are not the next.
+            Wire.delivery(1, tag: t, number: 0, body: [1]), Wire.delivery(1, tag: t, number: 2, body: [1]),
+            Wire.delivery(1, tag: t, number: .max, body: [1]),
+            Wire.delivery(1, tag: t, number: 1, body: [1]) + Wire.delivery(1, tag: t, number: 1, body: [1]),
+            // Headers and bodies out of place.
+            Wire.header(1, bodySize: 1), Wire.body(1, [1]), Wire.deliver(1, tag: t, number: 1) + Wire.body(1, [1]),
+            Wire.deliver(1, tag: t, number: 1) + Wire.deliver(1, tag: t, number: 2),
+            Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 2) + Wire.header(1, bodySize: 2),
+            Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 2) + Wire.deliver(1, tag: t, number: 2),
+            Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 2) + Wire.body(1, [1, 2, 3]),
+            Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 0) + Wire.body(1, [1]),
+            // Sizes that nobody can hold.
+            Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 1 << 63),
+            Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: .max),
+            Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 1 << 40),
+            // Properties that are none.
+            Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 0, properties: []),
+            Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 0, properties: [0x80, 0]),
+            Wire.deliver(1, tag: t, number: 1) + Wire.header(1, bodySize: 0, properties: [0x80, 0, 200, 1]),
+            // Answers to what was never asked.
+            Wire.ack(1, 1), Wire.method(20, 41, channel: 1), Wire.consumeOk(1, tag: t),
+        ] as [[UInt8]])
     func aConsumerIsAttacked(bytes: [UInt8]) async throws {
         let problems = try await recovers("recovery from a bad delivery", consuming: true) { peer in
             try peer.serve { frame in
@@ -93,11 +103,14 @@ import Testing
         #expect(!problems.isEmpty)
     }
 
-    @Test(arguments: [
-        Wire.ack(1, 2), Wire.ack(1, 0), Wire.ack(1, .max), Wire.ack(1, 9, multiple: true), Wire.method(60, 120, channel: 1, WireBytes().u64(5).u8(0)),
-        Wire.delivery(1, tag: "t", number: 1, body: [1]), Wire.basicReturn(1, exchange: "x", routingKey: "", body: [1]) + Wire.ack(1, 7),
-        Wire.method(85, 11, channel: 1),
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            Wire.ack(1, 2), Wire.ack(1, 0), Wire.ack(1, .max), Wire.ack(1, 9, multiple: true),
+            Wire.method(60, 120, channel: 1, WireBytes().u64(5).u8(0)),
+            Wire.delivery(1, tag: "t", number: 1, body: [1]),
+            Wire.basicReturn(1, exchange: "x", routingKey: "", body: [1]) + Wire.ack(1, 7),
+            Wire.method(85, 11, channel: 1),
+        ] as [[UInt8]])
     func aPublisherIsAttackedAndItsMessagePublishedAgain(bytes: [UInt8]) async throws {
         let problems = try await recovers("recovery from a bad confirm", publishing: true) { peer in
             try peer.serve { frame in
@@ -144,7 +157,8 @@ import Testing
                 guard frame.number == [60, 20] else { return false }
                 try peer.send(
                     Wire.consumeOk(frame.channel, tag: Self.t) + Wire.deliver(frame.channel, tag: Self.t, number: 1)
-                        + Wire.header(frame.channel, bodySize: 2, properties: properties) + Wire.body(frame.channel, [7, 8])
+                        + Wire.header(frame.channel, bodySize: 2, properties: properties)
+                        + Wire.body(frame.channel, [7, 8])
                         + Wire.delivery(frame.channel, tag: Self.t, number: 2, body: [9]))
                 return true
             }

@@ -33,7 +33,9 @@ import Testing
         var ledger = ledger(delivered: 4)
         for tag: UInt64 in [2, 4] { #expect(ledger.settle(tag, .acknowledge) == true) }
         #expect(
-            frames(&ledger) == [.acknowledge(deliveryTag: 2, multiple: false), .acknowledge(deliveryTag: 4, multiple: false)])
+            frames(&ledger) == [
+                .acknowledge(deliveryTag: 2, multiple: false), .acknowledge(deliveryTag: 4, multiple: false),
+            ])
         #expect(ledger.settle(1, .acknowledge) == true)
         // 2 was acknowledged alone, so 1 goes alone too; 3 is unsettled.
         #expect(frames(&ledger) == [.acknowledge(deliveryTag: 1, multiple: false)])

@@ -33,7 +33,9 @@ import Testing
 
     @Test func extremesDoNotTrap() {
         var random = Largest()
-        for range in [Duration.zero...(.zero), .zero...(.seconds(Int64.max)), .seconds(Int64.max / 2)...(.seconds(Int64.max))] {
+        for range in [
+            Duration.zero...(.zero), .zero...(.seconds(Int64.max)), .seconds(Int64.max / 2)...(.seconds(Int64.max)),
+        ] {
             var backoff = Backoff(range)
             for _ in 0..<200 { #expect(backoff.next(using: &random) >= .zero) }
         }

@@ -25,9 +25,12 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "amqp", "http://h", "AMQP://h", "amqp:/h", "amqp://", "amqp://:5672", "amqp://h:", "amqp://h:0", "amqp://h:65536",
-        "amqp://h:x", "amqp://h:-1", "amqp://h:+5", "amqp://a,,b", "amqp://a,", "amqp://[::1", "amqp://[::1]x", "amqp://::1:5",
-        "amqp://@h", "amqp://:p@h", "amqp://u@x@h", "amqp://h/a/b", "amqp://h#f", "amqp://%zz@h", "amqp://u:%4@h", "amqp://u:%@h",
+        "", "amqp", "http://h", "AMQP://h", "amqp:/h", "amqp://", "amqp://:5672", "amqp://h:", "amqp://h:0",
+        "amqp://h:65536",
+        "amqp://h:x", "amqp://h:-1", "amqp://h:+5", "amqp://a,,b", "amqp://a,", "amqp://[::1", "amqp://[::1]x",
+        "amqp://::1:5",
+        "amqp://@h", "amqp://:p@h", "amqp://u@x@h", "amqp://h/a/b", "amqp://h#f", "amqp://%zz@h", "amqp://u:%4@h",
+        "amqp://u:%@h",
         "amqp://%ff@h", "amqp://h h", "amqp://h%00", "amqp://h?x=1", "amqp://h?heartbeat", "amqp://h?heartbeat=",
         "amqp://h?heartbeat=-1", "amqp://h?heartbeat=+3", "amqp://h?heartbeat=65536", "amqp://h?heartbeat=1.5",
     ])
@@ -43,8 +46,10 @@ import Testing
     @Test(arguments: [
         "amqp://user:sesame@h:x", "amqp://user:ses/ame@h", "amqp://user:ses?ame@h", "amqp://user:ses#ame@h",
         "amqp://user:sesame", "amqp://user:ses@ame@h", "amqp://user:ses%ame@h", "amqp://user:%ffsesame@h",
-        "http://user:sesame@h", "user:sesame@h", "amqp://user:sesame@h/a/b", "amqp://user:sesame@h?sesame=1", "amqp://user:[sesame@h:x",
-        "amqp://user:sesame@", "amqp://:sesame@h", "amqp://user:ses,ame", "amqp://user:sesame@h?heartbeat=sesame", "amqp://ses ame@h:x",
+        "http://user:sesame@h", "user:sesame@h", "amqp://user:sesame@h/a/b", "amqp://user:sesame@h?sesame=1",
+        "amqp://user:[sesame@h:x",
+        "amqp://user:sesame@", "amqp://:sesame@h", "amqp://user:ses,ame", "amqp://user:sesame@h?heartbeat=sesame",
+        "amqp://ses ame@h:x",
         "amqp://sesame:x", "amqp://user:ses/ame@h:5672/v?heartbeat=3",
     ])
     func aPasswordIsNeverInTheWords(text: String) throws {

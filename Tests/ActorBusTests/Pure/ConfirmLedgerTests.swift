@@ -82,7 +82,8 @@ import Testing
                 var taken: [Int] = []
                 let isKnown = ledger.answer(number, multiple: multiple) { taken.append($0) }
                 #expect(isKnown == (number < next && (number > 0 || multiple)))
-                let numbers = model.keys.filter { isKnown && (multiple ? number == 0 || $0 <= number : $0 == number) }.sorted()
+                let numbers = model.keys.filter { isKnown && (multiple ? number == 0 || $0 <= number : $0 == number) }
+                    .sorted()
                 #expect(taken == numbers.map { model[$0]! })
                 for number in numbers { model[number] = nil }
             }

@@ -24,7 +24,9 @@ import Testing
     @Test func saysWhyItIsNotReady() {
         #expect(status(.open).notReadyReason == nil)
         #expect(status(.connecting).notReadyReason == "connecting to the broker")
-        #expect(status(.recovering, problem: "gone").notReadyReason == "the connection to the broker is being restored: gone")
+        #expect(
+            status(.recovering, problem: "gone").notReadyReason
+                == "the connection to the broker is being restored: gone")
         #expect(status(.closed, problem: "done").notReadyReason == "the connection is closed: done")
         #expect(
             status(.open, consumers: 3, registered: 1).notReadyReason

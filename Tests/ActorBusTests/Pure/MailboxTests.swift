@@ -2,7 +2,7 @@ import Testing
 
 @testable import ActorBus
 
-@Suite(.timeLimit(.minutes(1))) struct MailboxTests {
+@Suite(.timeLimit(.minutes(5))) struct MailboxTests {
     private let thread: BlockingThread
     private let inbox: Inbox
 

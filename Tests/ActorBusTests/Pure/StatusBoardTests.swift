@@ -2,7 +2,7 @@ import Testing
 
 @testable import ActorBus
 
-@Suite(.timeLimit(.minutes(1))) struct StatusBoardTests {
+@Suite(.timeLimit(.minutes(5))) struct StatusBoardTests {
     @Test func aWatcherSeesTheStatusNowAndEveryChange() async throws {
         let board = StatusBoard()
         var updates = board.updates().makeAsyncIterator()

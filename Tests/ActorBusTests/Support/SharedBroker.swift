@@ -62,7 +62,8 @@ extension AMQPConnection {
             for number in 0..<count {
                 group.addTask {
                     try await publisher.publish(
-                        Message(text: "\(number)", properties: .init(messageID: "\(number)")), to: "", routingKey: queue)
+                        Message(text: "\(number)", properties: .init(messageID: "\(number)")), to: "", routingKey: queue
+                    )
                 }
             }
             try await group.waitForAll()

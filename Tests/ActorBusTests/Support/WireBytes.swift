@@ -51,7 +51,8 @@ enum Wire {
     }
 
     static func deliver(_ channel: UInt16, tag: String, number: UInt64, redelivered: Bool = false) -> [UInt8] {
-        method(60, 60, channel: channel, WireBytes().short(tag).u64(number).u8(redelivered ? 1 : 0).short("x").short("k"))
+        method(
+            60, 60, channel: channel, WireBytes().short(tag).u64(number).u8(redelivered ? 1 : 0).short("x").short("k"))
     }
 
     /// A content header; `properties` begins with the flags.

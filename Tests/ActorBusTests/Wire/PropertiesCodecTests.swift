@@ -20,17 +20,22 @@ import Testing
     }
 
     static let everyValue: FieldTable = [
-        "bool": true, "false": false, "int8": .int8(.min), "uint8": .uint8(.max), "int16": .int16(.min), "uint16": .uint16(.max),
-        "int32": .int32(.min), "uint32": .uint32(.max), "int64": .int64(.min), "int64+": .int64(.max), "float": .float(-1.5),
-        "double": .double(.greatestFiniteMagnitude), "decimal": .decimal(scale: 2, value: 12_345), "string": "text é 😀", "empty": "",
+        "bool": true, "false": false, "int8": .int8(.min), "uint8": .uint8(.max), "int16": .int16(.min),
+        "uint16": .uint16(.max),
+        "int32": .int32(.min), "uint32": .uint32(.max), "int64": .int64(.min), "int64+": .int64(.max),
+        "float": .float(-1.5),
+        "double": .double(.greatestFiniteMagnitude), "decimal": .decimal(scale: 2, value: 12_345), "string": "text é 😀",
+        "empty": "",
         "bytes": .bytes([0, 255, 0xC3, 0x28]), "no bytes": .bytes([]), "timestamp": .timestamp(1_767_781_800),
         "array": .array([true, .array([]), .array(["in", .void]), .table(["k": "v"])]), "no array": .array([]),
         "table": .table(["in": .table(["deeper": .void])]), "no table": .table([:]), "void": .void, "": "an empty key",
     ]
 
     static let everyProperty = MessageProperties(
-        contentType: "application/json", contentEncoding: "gzip", headers: everyValue, deliveryMode: .transient, priority: 255,
-        correlationID: "c", replyTo: "r", expiration: "60000", messageID: "m é", timestamp: .max, type: "t", userID: "guest", appID: "a")
+        contentType: "application/json", contentEncoding: "gzip", headers: everyValue, deliveryMode: .transient,
+        priority: 255,
+        correlationID: "c", replyTo: "r", expiration: "60000", messageID: "m é", timestamp: .max, type: "t",
+        userID: "guest", appID: "a")
 
     @Test func everyPropertyComesBack() throws {
         let bytes = try #require(try encoded(Self.everyProperty))
@@ -72,7 +77,10 @@ import Testing
 
     @Test func textsOf255BytesPassAnd256AreRefused() throws {
         let longest = String(repeating: "x", count: 255)
-        for path in [\MessageProperties.contentType, \.contentEncoding, \.correlationID, \.replyTo, \.expiration, \.messageID, \.type, \.userID, \.appID] {
+        for path in [
+            \MessageProperties.contentType, \.contentEncoding, \.correlationID, \.replyTo, \.expiration, \.messageID,
+            \.type, \.userID, \.appID,
+        ] {
             var properties = MessageProperties()
             properties[keyPath: path] = longest
             let bytes = try #require(try encoded(properties))
@@ -92,8 +100,12 @@ import Testing
         let key = String(repeating: "k", count: 255)
         let bytes = try #require(try encoded(MessageProperties(headers: [key: 1])))
         #expect(decoded(bytes)?.properties.headers == [key: 1])
-        for headers: FieldTable in [[key + "k": 1], ["in": .table([key + "k": 1])], ["in": .array([.table([key + "k": 1])])]] {
-            #expect { try encoded(MessageProperties(headers: headers)) } throws: { ($0 as? AMQPError)?.code == .invalidMessage }
+        for headers: FieldTable in [
+            [key + "k": 1], ["in": .table([key + "k": 1])], ["in": .array([.table([key + "k": 1])])],
+        ] {
+            #expect { try encoded(MessageProperties(headers: headers)) } throws: {
+                ($0 as? AMQPError)?.code == .invalidMessage
+            }
         }
     }
 
@@ -113,7 +125,9 @@ import Testing
         var array = FieldValue.array([])
         for _ in 0..<1_000 { array = .array([array]) }
         for headers in [table, ["a": array]] {
-            #expect { try encoded(MessageProperties(headers: headers)) } throws: { ($0 as? AMQPError)?.code == .invalidMessage }
+            #expect { try encoded(MessageProperties(headers: headers)) } throws: {
+                ($0 as? AMQPError)?.code == .invalidMessage
+            }
         }
     }
 
@@ -122,7 +136,9 @@ import Testing
     func whatCanBeDecodedCanBeEncoded(depth: Int) throws {
         for table in [Wire.nestedTable(depth: depth), Wire.nestedArrays(depth: depth)] {
             let back = try #require(decoded([0x20, 0] + table))
-            if back.headersFault == nil, !back.properties.headers.isEmpty { #expect(try encoded(back.properties) == [0x20, 0] + table) }
+            if back.headersFault == nil, !back.properties.headers.isEmpty {
+                #expect(try encoded(back.properties) == [0x20, 0] + table)
+            }
         }
         // The deepest table with something in it.
         var inner: FieldTable = ["v": 1]
@@ -133,7 +149,8 @@ import Testing
     @Test(arguments: [33, 20_000])
     func poisonousHeadersAreLeftOutAndTheRestIsKept(depth: Int) throws {
         // content type, headers, message id
-        let payload = WireBytes().u16(0x8000 | 0x2000 | 0x0080).short("text/plain").raw(Wire.nestedTable(depth: depth)).short("id")
+        let payload = WireBytes().u16(0x8000 | 0x2000 | 0x0080).short("text/plain").raw(Wire.nestedTable(depth: depth))
+            .short("id")
         let back = try #require(decoded(payload.bytes))
         #expect(back.headersFault?.contains("deep") == true)
         #expect(back.properties.contentType == "text/plain")
@@ -160,7 +177,9 @@ import Testing
             }
             if let back = decoded(mutated), back.headersFault == nil {
                 // What was read can be written, but for texts whose repair made them too long.
-                do { _ = try encoded(back.properties) } catch let error as AMQPError { #expect(error.code == .invalidMessage) }
+                do { _ = try encoded(back.properties) } catch let error as AMQPError {
+                    #expect(error.code == .invalidMessage)
+                }
             }
         }
     }

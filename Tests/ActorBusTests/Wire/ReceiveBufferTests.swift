@@ -2,7 +2,7 @@ import Testing
 
 @testable import ActorBus
 
-@Suite(.timeLimit(.minutes(1))) struct ReceiveBufferTests {
+@Suite(.timeLimit(.minutes(5))) struct ReceiveBufferTests {
     private struct Seen: Equatable {
         var type: UInt8
         var channel: UInt16
@@ -10,7 +10,9 @@ import Testing
     }
 
     /// Reads until `count` frames came, or an error.
-    private func receive(_ count: Int, from pair: SocketPair, _ buffer: ReceiveBuffer, frameMax: Int = 131_072) throws -> [Seen] {
+    private func receive(_ count: Int, from pair: SocketPair, _ buffer: ReceiveBuffer, frameMax: Int = 131_072) throws
+        -> [Seen]
+    {
         var seen: [Seen] = []
         let deadline = ContinuousClock.now + .seconds(20)
         while seen.count < count, ContinuousClock.now < deadline {
@@ -24,7 +26,9 @@ import Testing
     }
 
     @Test func framesCutAnywhereAreWhole() throws {
-        let bytes = Wire.frame(1, channel: 1, [1, 2, 3]) + Wire.frame(8, []) + Wire.frame(3, channel: 65_535, Array(repeating: 9, count: 300))
+        let bytes =
+            Wire.frame(1, channel: 1, [1, 2, 3]) + Wire.frame(8, [])
+            + Wire.frame(3, channel: 65_535, Array(repeating: 9, count: 300))
         for cut in 0...bytes.count {
             let pair = try SocketPair()
             let buffer = ReceiveBuffer()
@@ -49,15 +53,20 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        Wire.frame(3, Array(repeating: 0, count: 4_089)), [1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0], [3, 0, 0, 0x7F, 0xFF, 0xFF, 0xF8, 0],
-        [1, 0, 0, 0, 0, 0, 0, 0xCD], [0, 0, 0, 0, 0, 0, 0, 0xCE], [4, 0, 0, 0, 0, 0, 0, 0xCE], Array("HTTP/1.1 400 Bad Request".utf8),
-        Array("AMQP".utf8) + [0, 0, 9, 1], [0x15, 3, 3, 0, 2, 2, 40, 0],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            Wire.frame(3, Array(repeating: 0, count: 4_089)), [1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0],
+            [3, 0, 0, 0x7F, 0xFF, 0xFF, 0xF8, 0],
+            [1, 0, 0, 0, 0, 0, 0, 0xCD], [0, 0, 0, 0, 0, 0, 0, 0xCE], [4, 0, 0, 0, 0, 0, 0, 0xCE],
+            Array("HTTP/1.1 400 Bad Request".utf8),
+            Array("AMQP".utf8) + [0, 0, 9, 1], [0x15, 3, 3, 0, 2, 2, 40, 0],
+        ] as [[UInt8]])
     func whatIsNoFrameIsAProtocolViolation(bytes: [UInt8]) throws {
         let pair = try SocketPair()
         pair.write(bytes)
-        #expect { try receive(1, from: pair, ReceiveBuffer(), frameMax: 4_096) } throws: { ($0 as? AMQPError)?.code == .protocolViolation }
+        #expect { try receive(1, from: pair, ReceiveBuffer(), frameMax: 4_096) } throws: {
+            ($0 as? AMQPError)?.code == .protocolViolation
+        }
     }
 
     @Test func theEndOfTheStreamIsALostConnection() throws {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ActorBus
 
-@Suite(.timeLimit(.minutes(1))) struct SendBufferTests {
+@Suite(.timeLimit(.minutes(5))) struct SendBufferTests {
     private static let frameMax = 4_096
 
     /// Takes bytes apart into frames, by hand.
@@ -60,12 +60,14 @@ import Testing
         for (exchange, key) in [(name, "k"), ("x", name)] {
             if length == 255 {
                 try buffer.append(
-                    Message(body: []), exchange: exchange, routingKey: key, mandatory: true, channel: 1, frameMax: Self.frameMax)
+                    Message(body: []), exchange: exchange, routingKey: key, mandatory: true, channel: 1,
+                    frameMax: Self.frameMax)
             } else {
                 let before = buffer.count
                 #expect {
                     try buffer.append(
-                        Message(body: []), exchange: exchange, routingKey: key, mandatory: true, channel: 1, frameMax: Self.frameMax)
+                        Message(body: []), exchange: exchange, routingKey: key, mandatory: true, channel: 1,
+                        frameMax: Self.frameMax)
                 } throws: { ($0 as? AMQPError)?.code == .invalidMessage }
                 #expect(buffer.count == before)
             }
@@ -85,7 +87,8 @@ import Testing
         buffer.appendHeartbeat()
         #expect {
             try buffer.append(
-                Message(body: [1, 2, 3], properties: properties), exchange: "x", routingKey: "k", mandatory: true, channel: 1,
+                Message(body: [1, 2, 3], properties: properties), exchange: "x", routingKey: "k", mandatory: true,
+                channel: 1,
                 frameMax: Self.frameMax)
         } throws: { ($0 as? AMQPError)?.code == .invalidMessage }
         buffer.appendHeartbeat()
@@ -100,7 +103,8 @@ import Testing
         let text = String(repeating: "x", count: Self.frameMax - 8 - 26)
         func append(_ text: String) throws {
             try buffer.append(
-                Message(body: [], properties: .init(headers: ["k": .string(text)])), exchange: "", routingKey: "", mandatory: true,
+                Message(body: [], properties: .init(headers: ["k": .string(text)])), exchange: "", routingKey: "",
+                mandatory: true,
                 channel: 1, frameMax: Self.frameMax)
         }
         try append(text)
@@ -113,12 +117,15 @@ import Testing
         let pair = try SocketPair()
         let buffer = SendBuffer()
         try buffer.append(
-            .queueDeclare(Queue("q", arguments: ["x": .string(String(repeating: "x", count: 3_000))]), passive: false), channel: 1,
+            .queueDeclare(Queue("q", arguments: ["x": .string(String(repeating: "x", count: 3_000))]), passive: false),
+            channel: 1,
             frameMax: Self.frameMax)
         #expect(try frames(try pair.sent(by: buffer)).count == 1)
         #expect {
             try buffer.append(
-                .queueDeclare(Queue("q", arguments: ["x": .string(String(repeating: "x", count: 5_000))]), passive: false), channel: 1,
+                .queueDeclare(
+                    Queue("q", arguments: ["x": .string(String(repeating: "x", count: 5_000))]), passive: false),
+                channel: 1,
                 frameMax: Self.frameMax)
         } throws: { ($0 as? AMQPError)?.code == .invalidMessage }
         #expect(buffer.isEmpty)
@@ -129,9 +136,12 @@ import Testing
         let buffer = SendBuffer()
         for number in 0..<500 {
             try buffer.append(
-                Message(text: "\(number)"), exchange: "x", routingKey: "k", mandatory: true, channel: 1, frameMax: 131_072)
+                Message(text: "\(number)"), exchange: "x", routingKey: "k", mandatory: true, channel: 1,
+                frameMax: 131_072)
         }
-        let bodies = try frames(try pair.sent(by: buffer)).filter { $0.type == 3 }.map { String(decoding: $0.payload, as: UTF8.self) }
+        let bodies = try frames(try pair.sent(by: buffer)).filter { $0.type == 3 }.map {
+            String(decoding: $0.payload, as: UTF8.self)
+        }
         #expect(bodies == (0..<500).map(String.init))
     }
 

@@ -122,7 +122,8 @@ final class ChildProcess: Sendable {
         guard isRunning else { return }
         signal(SIGKILL)
         // A process that was stopped or traced ends of SIGKILL too; only the kernel could be late.
-        _ = try? await within(.seconds(10), "the end of \(self.name) after SIGKILL") { [outcome] in await outcome.wait() }
+        _ = try? await within(.seconds(10), "the end of \(self.name) after SIGKILL") { [outcome] in await outcome.wait()
+        }
     }
 
     /// A line of standard error that holds the text, now or later.

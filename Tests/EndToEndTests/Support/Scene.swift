@@ -9,7 +9,7 @@ final class Scene: Sendable {
     private let children = Lock<[ChildProcess]>([])
 
     fileprivate init() throws {
-        var template = Array("\(NSTemporaryDirectory())/e2e-XXXXXX".utf8CString)
+        var template = Array("/tmp/e2e-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw Overdue("no temporary folder: errno \(errno)") }
         folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
@@ -59,7 +59,8 @@ final class Scene: Sendable {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return names.compactMap { Int32($0) }.filter { $0 != getpid() }.compactMap { process in
             let read = { (file: String) in
-                String(decoding: FileManager.default.contents(atPath: "/proc/\(process)/\(file)") ?? Data(), as: UTF8.self)
+                String(
+                    decoding: FileManager.default.contents(atPath: "/proc/\(process)/\(file)") ?? Data(), as: UTF8.self)
             }
             guard (read("environ") + read("cmdline")).contains(folder),
                 read("stat").split(separator: ")").last?.dropFirst().first != "Z"

@@ -73,11 +73,11 @@ struct Fleet: Sendable {
 /// The line of data that `all` ends with.
 struct RunResult: Decodable, Sendable {
     let orders: Int
-    let payments_success: Int
-    let payments_failed: Int
+    let paymentsSuccess: Int
+    let paymentsFailed: Int
     let shipments: Int
     let notifications: Int
-    let dead_lettered: Int
+    let deadLettered: Int
     let redelivered: Int
     let lost: Int
 
@@ -85,16 +85,16 @@ struct RunResult: Decodable, Sendable {
     init(of process: ChildProcess, sourceLocation: SourceLocation = #_sourceLocation) throws {
         #expect(process.output.lines.count == 1, "\(process.report)", sourceLocation: sourceLocation)
         guard let line = process.output.lines.last else { throw Overdue("no result: \(process.report)") }
-        self = try JSONDecoder().decode(RunResult.self, from: Data(line.utf8))
+        self = try JSONDecoder.ofSnakes.decode(RunResult.self, from: Data(line.utf8))
     }
 
     /// Whether the numbers fit together for a run in which every order is settled.
     func expectSettled(orders expected: Int, sourceLocation: SourceLocation = #_sourceLocation) {
         #expect(orders == expected, sourceLocation: sourceLocation)
-        #expect(payments_success + payments_failed == expected, sourceLocation: sourceLocation)
-        #expect(shipments == payments_success, sourceLocation: sourceLocation)
+        #expect(paymentsSuccess + paymentsFailed == expected, sourceLocation: sourceLocation)
+        #expect(shipments == paymentsSuccess, sourceLocation: sourceLocation)
         #expect(notifications == 2 * expected + shipments, sourceLocation: sourceLocation)
         #expect(lost == 0, sourceLocation: sourceLocation)
-        #expect(dead_lettered == 0, sourceLocation: sourceLocation)
+        #expect(deadLettered == 0, sourceLocation: sourceLocation)
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import ActorBus
 import Logging
 import Metrics
 @testable import Pipeline

@@ -1,3 +1,4 @@
+import ActorBus
 import Metrics
 @testable import Pipeline
 import Testing

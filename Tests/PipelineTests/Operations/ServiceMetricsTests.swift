@@ -1,3 +1,4 @@
+import ActorBus
 import Foundation
 @testable import Pipeline
 import Testing
