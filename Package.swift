@@ -79,10 +79,22 @@ let package = Package(
         ),
         .testTarget(name: "ActorBusTests", dependencies: ["ActorBus", "LocalBroker"], swiftSettings: strict),
         .testTarget(name: "LocalBrokerTests", dependencies: ["LocalBroker"], swiftSettings: strict),
-        .testTarget(name: "PipelineTests", dependencies: ["Pipeline", "pipeline-run"], swiftSettings: strict),
+        .testTarget(
+            name: "PipelineTests",
+            dependencies: [
+                "ActorBus", "Pipeline", "pipeline-run",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+            ],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Pipeline", "LocalBroker", "pipeline-run"],
+            dependencies: [
+                "ActorBus", "LocalBroker", "pipeline-run",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
     ]

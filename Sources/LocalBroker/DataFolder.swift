@@ -82,18 +82,13 @@ struct DataFolder: Sendable {
                 _ = try lock.writeAll("\(Posix.processIdentifier)\n".utf8)
                 return lock
             }
-            // The owner wrote its process id. When it is gone, its guard is about to end the broker that held the
-            // folder.
-            let owner = Posix.read(file).flatMap { $0.split(separator: "\n").first }.flatMap { Int32($0) }
-            if let owner, Posix.isAlive(owner) {
-                throw LocalBrokerError(
-                    .dataDirectoryInUse, "the data folder \(path) is in use by the broker of process \(owner)",
-                    remedy: "stop that process, or name another folder")
-            }
+            // Whether the process that is named in it lives says nothing: it may be a zombie, or another of that number,
+            // or have dropped its broker, and the guard is then about to end it. Only a lock that stays taken does.
             guard ContinuousClock.now < deadline else {
+                let owner = Posix.read(file)?.split(separator: "\n").first.map { " of process \($0)" } ?? ""
                 throw LocalBrokerError(
-                    .dataDirectoryInUse, "the data folder \(path) is still in use by an earlier broker",
-                    remedy: "wait until it has stopped, or name another folder")
+                    .dataDirectoryInUse, "the data folder \(path) is in use by the broker\(owner)",
+                    remedy: "stop that process, or name another folder")
             }
             try await Task.sleep(for: .milliseconds(50))
         }

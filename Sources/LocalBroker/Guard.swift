@@ -19,13 +19,26 @@ final class Guard: Sendable {
         var guardProcess: Int32?
         var processes: [String: Int32] = [:]
         var exits: [String: Int] = [:]
+        /// Asked to end; what exits from now on was told to.
+        var ending = false
         var ended = false
         var failure: String?
+        var watchers: [UInt64: AsyncStream<Void>.Continuation] = [:]
+        var nextWatcher: UInt64 = 0
     }
 
     /// Shared with the task that watches the guard, which must not keep the guard itself alive.
     private final class Shared: Sendable {
         let state = Mutex(State())
+
+        /// Changes the state and tells those who watch it.
+        func change(_ body: (inout State) -> Void) {
+            let watchers = state.withLock { state in
+                body(&state)
+                return Array(state.watchers.values)
+            }
+            for watcher in watchers { watcher.yield() }
+        }
     }
 
     private let shared = Shared()
@@ -72,8 +85,33 @@ final class Guard: Sendable {
         shared.state.withLock { $0.exits[name] }
     }
 
+    /// Waits for the end of a process and returns its exit status, at once if it has not been started again since.
+    ///
+    /// Nil when the broker ends first, whoever ended it; throws `CancellationError` only.
+    func exit(of name: String) async throws -> Int? {
+        let (changes, tell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let key = shared.state.withLock { state in
+            state.nextWatcher += 1
+            state.watchers[state.nextWatcher] = tell
+            return state.nextWatcher
+        }
+        defer { shared.state.withLock { $0.watchers[key] = nil } }
+        tell.yield()
+        for await _ in changes {
+            let (status, isOver) = shared.state.withLock { ($0.exits[name], $0.ending || $0.ended) }
+            if isOver { return nil }
+            if let status { return status }
+        }
+        throw CancellationError()
+    }
+
+    /// Whether the broker is gone, or was told to end.
+    var isEnding: Bool {
+        shared.state.withLock { $0.ending || $0.ended }
+    }
+
     /// Whether the guard, and so the broker, is gone.
-    var hasEnded: Bool {
+    private var hasEnded: Bool {
         shared.state.withLock { $0.ended }
     }
 
@@ -85,6 +123,7 @@ final class Guard: Sendable {
     /// Ends everything and returns when all of it is gone; may be called again.
     /// - Parameter grace: how long nodes whose data is kept get to end in order.
     func end(grace: Duration) async {
+        shared.change { $0.ending = true }
         commands.yield("stop \(grace.components.seconds)")
         commands.finish()
         // Not cancellable: whoever was cancelled still has to leave nothing behind.
@@ -100,6 +139,7 @@ final class Guard: Sendable {
 
     /// Ends everything while blocking the calling thread, a few seconds at most.
     func endBlocking() {
+        shared.change { $0.ending = true }
         guard let process = shared.state.withLock({ $0.ended ? nil : $0.guardProcess }) else { return }
         Posix.send(Posix.terminateSignal, to: process)
         for _ in 0..<1000 where Posix.isAlive(process) && !hasEnded {
@@ -144,7 +184,7 @@ final class Guard: Sendable {
             failure = "the broker's guard failed: \(error)"
         }
         if failure != nil { killAll(shared) }
-        shared.state.withLock {
+        shared.change {
             $0.failure = failure
             $0.ended = true
         }
@@ -153,7 +193,7 @@ final class Guard: Sendable {
     private static func note(_ line: String, in shared: Shared) {
         let words = line.split(separator: " ").map(String.init)
         guard words.count == 3, let number = Int(words[2]) else { return }
-        shared.state.withLock { state in
+        shared.change { state in
             switch words[0] {
             case "started":
                 state.processes[words[1]] = Int32(truncatingIfNeeded: number)

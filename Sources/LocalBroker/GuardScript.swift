@@ -39,10 +39,21 @@ let guardScript = """
         return 1
     }
 
+    # Whether one was begun a moment ago and has yet to write its process id.
+    nameless() {
+        for file in run/node-*; do [ -e "$file" ] && [ ! -s "$file" ] && return 0; done
+        return 1
+    }
+
     # A frozen node hears SIGTERM only after SIGCONT. Temporary data needs no orderly end.
     end() {
         trap '' TERM
         if [ "$keeping" = keep ]; then
+            tenths=10
+            while [ "$tenths" -gt 0 ] && nameless; do
+                sleep 0.1
+                tenths=$((tenths - 1))
+            done
             for file in run/node-*; do signal "$file" TERM CONT; done
             tenths=$((grace * 10))
             while [ "$tenths" -gt 0 ] && running 'node-*'; do

@@ -23,6 +23,14 @@ public final class LocalBroker: Sendable {
     /// The folder that holds the data and, in `node-1/log` and so on, what each node says.
     public let dataDirectory: String
 
+    /// How a node's Erlang machine ended.
+    public struct NodeExit: Sendable {
+        /// As a shell has it: 128 and the number of the signal when a signal killed it.
+        public let status: Int
+        /// The last lines that the server wrote, where it wrote any.
+        public let logTail: String?
+    }
+
     private let plans: [NodePlan]
     private let files: NodeFiles
     private let processes: Guard
@@ -90,6 +98,17 @@ public final class LocalBroker: Sendable {
         processes.endBlocking()
     }
 
+    /// Waits until a node's Erlang machine has ended, for whatever reason, and tells how: at once when it has ended and
+    /// was not started again. ``restart(node:)`` brings it back.
+    ///
+    /// Cancellation throws `CancellationError`.
+    /// - Throws: ``LocalBrokerError`` `notRunning` once the broker is stopped or its guard is gone.
+    public func waitForExit(node: Int = 0) async throws -> NodeExit {
+        let plan = try plan(node)
+        guard let status = try await processes.exit(of: plan.processName) else { throw notRunning }
+        return NodeExit(status: status, logTail: Posix.tail(of: files.log(of: plan)))
+    }
+
     // MARK: Faults
 
     /// Kills a node with SIGKILL and returns when it is gone; nothing happens when it does not run.
@@ -105,13 +124,17 @@ public final class LocalBroker: Sendable {
 
     /// Starts a node again on its port and data, after killing it if it still runs, and returns when it answers.
     ///
-    /// In a cluster that has no majority left a node answers only once enough others were started.
+    /// In a cluster that has no majority left a node answers only once enough others were started. A ``stop()``
+    /// meanwhile wins: this then throws `notRunning`, and no server is left. Cancellation leaves the node starting.
     public func restart(node: Int) async throws {
         let plan = try plan(node)
         try await kill(node: node)
         try ensureRunning()
+        let deadline = ContinuousClock.now + startTimeout
+        // Without it the node would start a port mapper that nobody ends.
+        if processes.process(NodeFiles.epmdName) == nil { try await startPortMapper(deadline: deadline) }
         processes.start(plan.processName)
-        try await waitForAnswer(of: plan, deadline: ContinuousClock.now + startTimeout)
+        try await waitForAnswer(of: plan, deadline: deadline)
     }
 
     /// Freezes a node with SIGSTOP: its connections stay open, and nothing answers on them.
@@ -163,10 +186,7 @@ public final class LocalBroker: Sendable {
             try files.write(plan, seed: plan.number == 1 ? nil : plans[0])
         }
 
-        processes.start(NodeFiles.epmdName)
-        while try await !Loopback.accepts(files.epmdPort) {
-            try await wait(until: deadline, for: "Erlang's port mapper", node: nil)
-        }
+        try await startPortMapper(deadline: deadline)
 
         // Nodes of a new cluster join the first, so it has to be there; those of a known one wait for each other.
         var pending = plans[...]
@@ -178,6 +198,13 @@ public final class LocalBroker: Sendable {
         for plan in pending { processes.start(plan.processName) }
         for plan in pending { try await waitForAnswer(of: plan, deadline: deadline) }
         if plans.count > 1 { try await checkCluster(deadline: deadline) }
+    }
+
+    private func startPortMapper(deadline: ContinuousClock.Instant) async throws {
+        processes.start(NodeFiles.epmdName)
+        while try await !Loopback.accepts(files.epmdPort) {
+            try await wait(until: deadline, for: "Erlang's port mapper", node: nil)
+        }
     }
 
     /// A node that did not find its cluster would have begun one of its own, and would answer all the same.
@@ -192,6 +219,8 @@ public final class LocalBroker: Sendable {
 
     private func waitForAnswer(of plan: NodePlan, deadline: ContinuousClock.Instant) async throws {
         while try await !Loopback.answersAMQP(plan.amqpPort) {
+            // A node that was told to end did not fail.
+            try ensureRunning()
             if let status = processes.exitStatus(plan.processName) {
                 throw LocalBrokerError(
                     .startFailed,
@@ -213,9 +242,11 @@ public final class LocalBroker: Sendable {
     }
 
     private func ensureRunning() throws(LocalBrokerError) {
-        if processes.hasEnded {
-            throw LocalBrokerError(.notRunning, processes.failure ?? "the broker was stopped")
-        }
+        if processes.isEnding { throw notRunning }
+    }
+
+    private var notRunning: LocalBrokerError {
+        LocalBrokerError(.notRunning, processes.failure ?? "the broker was stopped")
     }
 
     private func plan(_ node: Int) throws(LocalBrokerError) -> NodePlan {

@@ -80,24 +80,31 @@ extension EndToEnd {
             Wrong(["payment"], ["RABBITMQ_PASSWORD_FILE": "/no/such"], 78, "RABBITMQ_PASSWORD_FILE", "/no/such"),
         ]
 
-        @Test(.timeLimit(.minutes(2))) func wrongValuesAreNamed() async throws {
+        @Test(.timeLimit(.minutes(4))) func wrongValuesAreNamed() async throws {
             try await withScene { scene in
-                for wrong in Self.refusals + Self.particular {
-                    // Whatever is not refused runs into a broker that is not there, and ends all the same.
-                    var environment = ["AMQP_URL": "amqp://127.0.0.1:1/", "PIPELINE_CONNECT_ATTEMPTS": "1"]
-                    if wrong.environment.keys.contains(where: { $0.hasPrefix("RABBITMQ_") }) {
-                        environment["AMQP_URL"] = nil
+                // Two at once, for two cores; a debug build takes its time to start.
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for (number, wrong) in (Self.refusals + Self.particular).enumerated() {
+                        if number >= 2 { try await group.next() }
+                        group.addTask { try await Self.expectRefused(wrong, scene) }
                     }
-                    environment.merge(wrong.environment) { $1 }
-                    let (exit, process) = try await scene.run(
-                        wrong.arguments, environment: environment, within: .seconds(20))
-                    let said = process.errors.text
-                    #expect(exit.code == wrong.code, "\(wrong.testDescription): \(process.report)")
-                    for name in wrong.named { #expect(said.contains(name), "\(wrong.testDescription): \(said)") }
-                    #expect(said.count > 30)
-                    #expect(process.output.lines.isEmpty, "\(wrong.testDescription)")
+                    try await group.waitForAll()
                 }
             }
+        }
+
+        private static func expectRefused(_ wrong: Wrong, _ scene: Scene) async throws {
+            // Whatever is not refused runs into a broker that is not there, and ends all the same.
+            var environment = ["AMQP_URL": "amqp://127.0.0.1:1/", "PIPELINE_CONNECT_ATTEMPTS": "1"]
+            if wrong.environment.keys.contains(where: { $0.hasPrefix("RABBITMQ_") }) { environment["AMQP_URL"] = nil }
+            environment.merge(wrong.environment) { $1 }
+            let (exit, process) = try await scene.run(
+                wrong.arguments, environment: environment, within: .seconds(30))
+            let said = process.errors.text
+            #expect(exit.code == wrong.code, "\(wrong.testDescription): \(process.report)")
+            for name in wrong.named { #expect(said.contains(name), "\(wrong.testDescription): \(said)") }
+            #expect(said.count > 30)
+            #expect(process.output.lines.isEmpty, "\(wrong.testDescription)")
         }
 
         @Test(

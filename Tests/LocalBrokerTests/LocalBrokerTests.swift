@@ -72,7 +72,7 @@ struct LocalBrokerTests {
             let first = try await LocalBroker.start(LocalBrokerOptions(dataDirectory: folder))
             try await declareDurableQueue("kept", on: first)
             let inUse = await #expect(throws: LocalBrokerError.self) {
-                try await LocalBroker.start(LocalBrokerOptions(dataDirectory: folder))
+                try await LocalBroker.start(LocalBrokerOptions(dataDirectory: folder, startTimeout: .seconds(1)))
             }
             #expect(inUse?.code == .dataDirectoryInUse)
             try first.freeze(node: 0)
@@ -87,6 +87,54 @@ struct LocalBrokerTests {
                 try await LocalBroker.start(LocalBrokerOptions(dataDirectory: folder, nodes: 3))
             }
             #expect(otherwise?.code == .invalidOption)
+        }
+    }
+
+    /// The lock names this very process, which lives, while the guard of the first broker is still ending it.
+    @Test func aStartWaitsForABrokerThatIsEnding() async throws {
+        try await withFolder { folder in
+            var first: LocalBroker? = try await LocalBroker.start(LocalBrokerOptions(dataDirectory: folder))
+            let node = try #require(try first?.processIdentifier(node: 0))
+            first = nil
+            #expect(isRunning(node), "the folder is still in use")
+            let second = try await LocalBroker.start(LocalBrokerOptions(dataDirectory: folder))
+            #expect(!isRunning(node))
+            await second.stop()
+            #expect(processes(of: folder).isEmpty)
+        }
+    }
+
+    @Test func theEndOfANodeIsTold() async throws {
+        try await withFolder { folder in
+            let broker = try await LocalBroker.start(LocalBrokerOptions(dataDirectory: folder))
+            let port = broker.nodes[0].amqpPort
+            let waiting = Task { try await broker.waitForExit() }
+            waiting.cancel()
+            await #expect(throws: CancellationError.self) { try await waiting.value }
+
+            let node = try #require(try broker.processIdentifier(node: 0))
+            let exit = Task { try await broker.waitForExit() }
+            kill(node, SIGKILL)
+            #expect(try await exit.value.status == 128 + Int(SIGKILL))
+            #expect(try await broker.waitForExit().status == 128 + Int(SIGKILL), "it still does not run")
+            try await broker.restart(node: 0)
+            #expect(try await Loopback.answersAMQP(port), "on the port it had")
+
+            // A stop in the middle of a restart wins, and is no end of a node to be told.
+            try await broker.kill(node: 0)
+            let restarting = Task { try await broker.restart(node: 0) }
+            try await eventually(within: .seconds(10), "the node is starting") {
+                try broker.processIdentifier(node: 0) != nil
+            }
+            let watching = Task { try await broker.waitForExit() }
+            await broker.stop()
+            for error in [
+                await #expect(throws: LocalBrokerError.self) { try await restarting.value },
+                await #expect(throws: LocalBrokerError.self) { _ = try await watching.value },
+            ] {
+                #expect(error?.code == .notRunning)
+            }
+            #expect(processes(of: folder).isEmpty)
         }
     }
 

@@ -87,7 +87,7 @@ public actor AMQPConnection {
     public nonisolated func statusUpdates() -> AsyncStream<ConnectionStatus> { board.updates() }
 
     /// Ends every consumer, tells every waiting publish that it is over, and closes the connection in good order,
-    /// within five seconds whatever the broker does. Further calls change nothing.
+    /// within two seconds whatever the broker does. Further calls change nothing.
     public func close() async {
         guard closed == nil else { return }
         let error = AMQPError(.connectionClosed, "the connection was closed")
@@ -96,7 +96,7 @@ public actor AMQPConnection {
         closed = error
         recovery?.cancel()
         endAll(error)
-        await session?.close(timeout: .seconds(5))
+        await session?.close(timeout: .seconds(2))
         shut(error)
     }
 

@@ -259,7 +259,12 @@ final class Session {
             )
         }
         for channel in [control] + Array(channels.values) {
-            if let deadline = channel.nextDeadline, now >= deadline {
+            guard let deadline = channel.nextDeadline, now >= deadline else { continue }
+            if channel.isClosing {
+                // Whoever closes it is on the way out; what it means for the connection is the heartbeats' to find.
+                forget(
+                    channel, AMQPError(.connectionLost, "the broker did not confirm in time that a channel is closed"))
+            } else {
                 throw AMQPError(.connectionLost, "the broker did not answer in time")
             }
         }

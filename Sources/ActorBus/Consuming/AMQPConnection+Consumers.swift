@@ -111,7 +111,7 @@ extension AMQPConnection {
         return retirement
     }
 
-    /// Waits until the broker has taken all settlements of a released consumer, for at most five seconds.
+    /// Waits until the broker has taken all settlements of a released consumer, for at most two seconds.
     func finish(_ id: UInt32) async {
         carryOutCommands()
         guard let consumer = consumers[id] else { return }
@@ -124,7 +124,7 @@ extension AMQPConnection {
         guard let session, let channel = consumer.channel, channel.closed == nil else { return }
         do {
             try consumer.flush(session)
-            try await session.close(channel, timeout: .seconds(5))
+            try await session.close(channel, timeout: .seconds(2))
         } catch {
             // Unsettled deliveries go back to their queue with the channel, however it went.
             logger.debug("the channel of '\(consumer.queue)' could not be closed: \(error)")

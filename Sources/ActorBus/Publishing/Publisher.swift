@@ -68,6 +68,7 @@ extension AMQPConnection {
                 try await attach(core, to: session)
             } catch let error as AMQPError where error.isWorthRetrying {
                 try checkOpen()
+                reattach(id)
             } catch {
                 publishers[id] = nil
                 throw error
@@ -99,11 +100,15 @@ extension AMQPConnection {
     private func reattach(_ id: UInt32) {
         guard let publisher = publishers[id], let session, session.failure == nil, status.state == .open else { return }
         Task {
-            do {
-                try await attach(publisher, to: session)
-            } catch {
-                // The session is broken too, and its recovery attaches every publisher.
-                logger.debug("a publisher's channel could not be opened again: \(error)")
+            // When the session is broken too, its recovery attaches every publisher.
+            while session.failure == nil, publishers[id] === publisher, !publisher.isAttached {
+                do {
+                    try await attach(publisher, to: session)
+                } catch {
+                    guard session.failure == nil else { return }
+                    logger.warning("a publisher's channel could not be opened again, and will be: \(error)")
+                    do { try await Task.sleep(for: .seconds(1)) } catch { return }
+                }
             }
         }
     }

@@ -188,7 +188,9 @@ final class PublisherCore: ChannelUser {
                 again.append(request)
             } else if culprits.isEmpty {
                 // Something in the window offended, and what it was cannot be told.
-                request.abandon(error.message, code: error.code)
+                request.abandon(
+                    "this message, or another of the same publisher, made the broker close the channel: "
+                        + error.message, code: error.code)
             } else if culprits.contains(where: { $0 === request }) {
                 request.fail(error)
             } else {

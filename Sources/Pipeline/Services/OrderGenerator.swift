@@ -106,7 +106,7 @@ package struct OrderGenerator: PipelineService {
             do {
                 try await publisher.publish(message, to: .orders)
                 break
-            } catch let error as AMQPError where error.code != .connectionClosed {
+            } catch let error as AMQPError where error.code != .connectionClosed && error.code != .accessRefused {
                 failures += 1
                 guard let pause = Self.retry.pause(afterFailures: failures, jitter: .random(in: 0...1)) else {
                     throw error

@@ -22,9 +22,10 @@ package struct OrderCounts: Sendable, Equatable {
 /// Follows the orders of a run from their making until they are settled at every stage; then they are forgotten.
 ///
 /// An order is settled when it is confirmed, its payment is made, both are notified, and, where the payment succeeded,
-/// it is shipped and that is notified too. A dead letter settles it as well. Pure: told of events, asked for numbers.
+/// it is shipped and that is notified too. What a dead letter has put aside, and what would have come of it, is not
+/// waited for; the order's other stages are. Pure: told of events, asked for numbers.
 package struct OrderTally: Sendable {
-    /// What has happened to an order so far.
+    /// What has happened to an order so far, or never will.
     private struct Progress: OptionSet, Sendable {
         let rawValue: UInt8
 
@@ -55,7 +56,7 @@ package struct OrderTally: Sendable {
     package private(set) var others = OrderCounts()
     package private(set) var deadLettered: Int64 = 0
     package private(set) var redelivered: Int64 = 0
-    /// Orders of this run that are settled or dead-lettered.
+    /// Orders of this run of which nothing more is to come.
     package private(set) var settled: Int64 = 0
     /// Orders that were given up following, since too many were open at once.
     package private(set) var forgotten: Int64 = 0
@@ -96,9 +97,9 @@ package struct OrderTally: Sendable {
             count(identity, .shipped, \.shipments)
         case .notified(let notification, let identity):
             count(identity, Self.progress(of: notification.kind), \.notifications)
-        case .deadLettered(_, let identity, _):
+        case .deadLettered(let queue, let identity, _):
             deadLettered += 1
-            if let identity, followed.removeValue(forKey: identity) != nil { settled += 1 }
+            if let identity, let order = followed[identity] { advance(order, identity, by: Self.missing(queue)) }
         case .redelivered:
             redelivered += 1
         }
@@ -112,15 +113,32 @@ package struct OrderTally: Sendable {
         }
     }
 
+    /// What is not to come when a message of a queue is put aside. Without a payment there is no shipment either, just
+    /// as after one that was declined.
+    private static func missing(_ queue: PipelineQueue) -> Progress {
+        switch queue {
+        case .payment: [.declined, .paymentNotified]
+        case .fulfillment: [.shipped, .shipmentNotified]
+        case .orderNotices: .orderNotified
+        case .paymentNotices: .paymentNotified
+        case .shipmentNotices: .shipmentNotified
+        }
+    }
+
     private mutating func count(
         _ identity: OrderIdentity, _ step: Progress, _ counter: WritableKeyPath<OrderCounts, Int64>
     ) {
-        guard var order = followed[identity] else {
+        guard let order = followed[identity] else {
             others[keyPath: counter] += 1
             return
         }
         own[keyPath: counter] += 1
-        order.progress.insert(step)
+        advance(order, identity, by: step)
+    }
+
+    private mutating func advance(_ order: Followed, _ identity: OrderIdentity, by steps: Progress) {
+        var order = order
+        order.progress.formUnion(steps)
         if order.progress.isSettled {
             followed[identity] = nil
             settled += 1

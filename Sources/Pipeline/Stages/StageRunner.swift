@@ -50,14 +50,34 @@ package struct StageRunner<Work: Stage>: Sendable {
     /// Consumes until the task is cancelled, then finishes what is in work and returns.
     ///
     /// Throws `AMQPError` with `drainTimedOut` when that took too long (what was in work is back in its queue then), or
-    /// with what the broker said when it can never consume.
+    /// with what the broker said when it does not allow to consume or to publish.
     package func run(on connection: AMQPConnection, _ intake: Intake) async throws {
+        let (refusals, refuse) = AsyncStream<AMQPError>.makeStream(bufferingPolicy: .bufferingOldest(1))
+        let refusal = try await withThrowingTaskGroup(of: AMQPError?.self) { group in
+            group.addTask {
+                try await consume(on: connection, intake) { refuse.yield($0) }
+                return nil
+            }
+            group.addTask { await refusals.first { _ in true } }
+            // The first to end: a refusal, or the consumer, whose end nobody outlives.
+            let refusal = try await group.next() ?? nil
+            group.cancelAll()
+            for try await _ in group {}
+            return refusal
+        }
+        if let refusal { throw refusal }
+    }
+
+    /// Consumes until the task is cancelled and what was in work is finished. `refuse` is told what can never work.
+    private func consume(
+        on connection: AMQPConnection, _ intake: Intake, _ refuse: @escaping @Sendable (AMQPError) -> Void
+    ) async throws {
         do {
             try await connection.process(
                 stage.queue.rawValue, prefetch: intake.prefetch, concurrency: intake.concurrency,
                 drainTimeout: intake.drainTimeout
             ) { delivery in
-                await settle(delivery)
+                await settle(delivery, refuse)
             }
         } catch var error as AMQPError where error.code == .drainTimedOut {
             error.remedy = "give more time with --drain-timeout"
@@ -65,7 +85,9 @@ package struct StageRunner<Work: Stage>: Sendable {
         }
     }
 
-    private func settle(_ delivery: Delivery) async -> Settlement {
+    private func settle(
+        _ delivery: Delivery, _ refuse: @escaping @Sendable (AMQPError) -> Void
+    ) async -> Settlement {
         queueMetrics.began(redelivered: delivery.redelivered)
         workInHand.begin()
         defer {
@@ -77,6 +99,11 @@ package struct StageRunner<Work: Stage>: Sendable {
             let outcome = try await work(on: delivery)
             queueMetrics.settled(outcome)
             return .acknowledge
+        } catch let error as AMQPError where error.code == .accessRefused {
+            // No attempt and no other replica of ours will be allowed what this one is not; the service ends.
+            refuse(error)
+            queueMetrics.settled(.requeued)
+            return .requeue
         } catch {
             // Whatever it was, the message is whole and can be had again; a cancelled task ran out of drain time.
             if !(error is CancellationError) {
@@ -148,7 +175,7 @@ package struct StageRunner<Work: Stage>: Sendable {
         while true {
             do {
                 return try await operation()
-            } catch let error as AMQPError where error.code != .invalidMessage {
+            } catch let error as AMQPError where error.code != .invalidMessage && error.code != .accessRefused {
                 failures += 1
                 try await pause(after: failures, error, delivery)
             } catch let error where !(error is CancellationError) && !(error is AMQPError) {

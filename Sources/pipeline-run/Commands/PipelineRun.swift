@@ -15,7 +15,7 @@ struct PipelineRun: AsyncParsableCommand {
 
             Flags go before the environment, the environment before defaults. Besides AMQP_URL, RABBITMQ_HOST, _PORT, \
             _USER, _PASSWORD or _PASSWORD_FILE, _VHOST and _HEARTBEAT name the broker.
-            SIGTERM or Ctrl-C finishes what is in hand; a second signal ends at once.
+            SIGTERM, SIGHUP or Ctrl-C finishes what is in hand; a second signal ends at once.
             Exit codes: 0 done, 64 usage, 69 no broker, 75 drain timed out, 77 login refused, 78 configuration, 130 second \
             signal, 1 anything else.
             Not yet available: \(NotYetAvailable.commands.keys.sorted().joined(separator: ", ")).
@@ -26,8 +26,16 @@ struct PipelineRun: AsyncParsableCommand {
             NotificationCommand.self,
         ])
 
+    /// Without a command. A script whose variable came out empty must not take that for success.
+    func run() async throws {
+        Program.fail(usage: "a command is missing\n\n\(Self.helpMessage())")
+    }
+
     static func main() async {
-        if let word = CommandLine.arguments.dropFirst().first, NotYetAvailable.commands[word] != nil {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        // Before the parser sees it, which would print what it does not expect, password and all.
+        if MisplacedURL.isAmong(arguments) { Program.fail(usage: MisplacedURL.words) }
+        if let word = arguments.first, NotYetAvailable.commands[word] != nil {
             Program.fail(NotYetAvailable.error("pipeline-run \(word)"))
         }
         do {

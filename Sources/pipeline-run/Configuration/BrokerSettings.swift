@@ -57,8 +57,14 @@ struct BrokerSettings {
             warnings.append("\(variable) is not used, since \(name) names the broker")
         }
         var connection = ConnectionConfiguration(endpoints: url.endpoints)
-        if let user = url.user { connection.user = user }
-        if let virtualHost = url.virtualHost { connection.virtualHost = virtualHost }
+        if let user = url.user {
+            try Self.checkLength(user, "\(name): its user", kind)
+            connection.user = user
+        }
+        if let virtualHost = url.virtualHost {
+            try Self.checkLength(virtualHost, "\(name): its virtual host", kind)
+            connection.virtualHost = virtualHost
+        }
         if let password = url.password {
             connection.password = password
             for variable in ["RABBITMQ_PASSWORD", "RABBITMQ_PASSWORD_FILE"] where environment[variable] != nil {
@@ -86,6 +92,7 @@ struct BrokerSettings {
         var connection = ConnectionConfiguration(endpoints: try endpoints())
         if let user = environment["RABBITMQ_USER"] {
             guard !user.isEmpty else { throw ConfigurationError(.environment, "RABBITMQ_USER: it is empty") }
+            try Self.checkLength(user, "RABBITMQ_USER: it", .environment)
             connection.user = user
         }
         if let password = try password(readFile) { connection.password = password }
@@ -93,10 +100,21 @@ struct BrokerSettings {
             guard !virtualHost.isEmpty else {
                 throw ConfigurationError(.environment, "RABBITMQ_VHOST: it is empty; the default virtual host is /")
             }
+            try Self.checkLength(virtualHost, "RABBITMQ_VHOST: it", .environment)
             connection.virtualHost = virtualHost
         }
         if let heartbeat = try heartbeat() { connection.heartbeat = heartbeat }
         return connection
+    }
+
+    /// AMQP has no room for more in a name, and RabbitMQ none in a user's; better said now than by each attempt to
+    /// connect.
+    private static func checkLength(
+        _ text: String, _ what: String, _ kind: ConfigurationError.Kind
+    ) throws(ConfigurationError) {
+        guard text.utf8.count <= 255 else {
+            throw ConfigurationError(kind, "\(what) has \(text.utf8.count) bytes; 255 is the most")
+        }
     }
 
     private func endpoints() throws(ConfigurationError) -> [ConnectionConfiguration.Endpoint] {
@@ -109,8 +127,11 @@ struct BrokerSettings {
         do {
             return try BrokerURL.endpoints(environment["RABBITMQ_HOST"] ?? "localhost", defaultPort: port)
         } catch {
+            // The reader of URLs speaks of a URL, and there is none.
+            let prefix = "the AMQP URL cannot be read: "
+            let words = error.message.hasPrefix(prefix) ? error.message.dropFirst(prefix.count) : error.message[...]
             throw ConfigurationError(
-                .environment, "RABBITMQ_HOST: \(error.message); it takes hosts by comma, as in mq-1,mq-2:5673")
+                .environment, "RABBITMQ_HOST: \(words); it takes hosts by comma, as in mq-1,mq-2:5673")
         }
     }
 

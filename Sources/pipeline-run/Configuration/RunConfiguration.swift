@@ -110,9 +110,8 @@ struct RunConfiguration: Sendable {
             ?? (target == .all ? "127.0.0.1" : "0.0.0.0")
         logFormat = try Settings.logFormat.resolve(flag: operations.logFormat, environment).value
         logLevel = try Settings.logLevel.resolve(flag: operations.logLevel, environment).value
-        if try Settings.eventLog.resolve(flag: operations.eventLog, environment).isGiven {
-            throw NotYetAvailable.error("--event-log")
-        }
+        let eventLog = try Settings.eventLog.resolve(flag: operations.eventLog, environment)
+        if eventLog.isGiven { throw NotYetAvailable.error(Self.name(Settings.eventLog, eventLog)) }
         self.warnings = warnings
     }
 

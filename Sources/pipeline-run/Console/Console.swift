@@ -35,14 +35,18 @@ final class Console: Sendable {
     private let items: (stream: AsyncStream<Item>, continuation: AsyncStream<Item>.Continuation)
     private let leftOut = Lock<Int64>(0)
 
-    /// - Parameter book: what the progress of a run with a maximum is read from; nil for no such line.
-    init(_ logs: LogOutput, _ configuration: RunConfiguration, progressOf book: RunBook?) {
-        let terminal = TerminalCapabilities(descriptor: 2)
+    /// - Parameters:
+    ///   - book: what the progress of a run with a maximum is read from; nil for no such line.
+    ///   - terminal: what can be shown where `logs` go.
+    init(
+        _ logs: LogOutput, _ configuration: RunConfiguration, progressOf book: RunBook?,
+        terminal: TerminalCapabilities = TerminalCapabilities(descriptor: 2)
+    ) {
         self.logs = logs
         isPretty = configuration.logFormat == .pretty || (configuration.logFormat == .auto && terminal.isTerminal)
         colors = terminal.hasColors
         showsEvents = logs.level <= .info
-        if terminal.isTerminal, isPretty, let book, let maximum = configuration.plan.maximum {
+        if terminal.redrawsLines, isPretty, let book, let maximum = configuration.plan.maximum {
             progress = Progress(book: book, maximum: maximum)
         } else {
             progress = nil

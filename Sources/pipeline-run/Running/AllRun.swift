@@ -11,6 +11,8 @@ struct AllRun: Sendable {
         /// Every order of the run is settled, or nothing moves any more.
         case settled
         case drainTimeIsOver
+        /// The private broker ended and cannot be brought back.
+        case brokerIsGone(any Error)
     }
 
     /// How it went, once the services have ended.
@@ -72,8 +74,8 @@ struct AllRun: Sendable {
                         return (context.kind, service)
                     }
                     guard let broker = configuration.broker else {
-                        return try await PrivateBroker.whileRunning(in: folder, stop: stop, logger) { broker in
-                            let outcome = try await run(services, on: broker, book, console, factory, logger)
+                        return try await PrivateBroker.whileRunning(in: folder, stop: stop, logger) { broker, gone in
+                            let outcome = try await run(services, on: broker, gone, book, console, factory, logger)
                             if outcome.queued > 0 {
                                 logger.notice(
                                     "\(outcome.queued) orders are still queued; they stay in \(folder.path) and the next run goes on with them"
@@ -82,15 +84,16 @@ struct AllRun: Sendable {
                             return outcome
                         }
                     }
-                    return try await run(services, on: broker, book, console, factory, logger)
+                    return try await run(services, on: broker, nil, book, console, factory, logger)
                 }
             }
         }
     }
 
     private func run(
-        _ services: [(ServiceKind, any PipelineService)], on broker: ConnectionConfiguration, _ book: RunBook,
-        _ console: Console, _ factory: ServiceFactory, _ logger: Logger
+        _ services: [(ServiceKind, any PipelineService)], on broker: ConnectionConfiguration,
+        _ brokerIsGone: AsyncStream<any Error>?, _ book: RunBook, _ console: Console, _ factory: ServiceFactory,
+        _ logger: Logger
     ) async throws -> Outcome {
         var broker = configuration.connection(to: broker)
         broker.name = "pipeline-run all"
@@ -106,7 +109,7 @@ struct AllRun: Sendable {
                 console.show(RunSummary(book.now, elapsed: began.duration(to: .now)))
             }
         }
-        let failure = await serve(services, on: configured, book, factory.workInHand, watch, logger)
+        let failure = await serve(services, on: configured, brokerIsGone, book, factory.workInHand, watch, logger)
         summaries.cancel()
         let tally = book.now
         let open = tally.openAndConfirmed
@@ -119,8 +122,9 @@ struct AllRun: Sendable {
 
     /// Runs the services to their end and returns what went wrong.
     private func serve(
-        _ services: [(ServiceKind, any PipelineService)], on broker: ConnectionConfiguration, _ book: RunBook,
-        _ workInHand: WorkInHand, _ watch: QueueWatch, _ logger: Logger
+        _ services: [(ServiceKind, any PipelineService)], on broker: ConnectionConfiguration,
+        _ brokerIsGone: AsyncStream<any Error>?, _ book: RunBook, _ workInHand: WorkInHand, _ watch: QueueWatch,
+        _ logger: Logger
     ) async -> (any Error)? {
         let (moments, tell) = AsyncStream<Moment>.makeStream()
         stop.onStop { tell.yield(.stopWanted) }
@@ -137,6 +141,9 @@ struct AllRun: Sendable {
         }
         var timers: [Task<Void, Never>] = []
         defer { for timer in timers { timer.cancel() } }
+        if let brokerIsGone {
+            timers.append(Task { for await error in brokerIsGone { tell.yield(.brokerIsGone(error)) } })
+        }
 
         var failure: (any Error)?
         var ended: Set<ServiceKind> = []
@@ -150,6 +157,9 @@ struct AllRun: Sendable {
                 failure = error
                 guard error == nil, kind == .generator else { break running }
                 timers.append(Task { await Self.settle(book, workInHand, watch, tell) })
+            case .brokerIsGone(let error):
+                for (_, task) in tasks { task.cancel() }
+                return error
             case .drainTimeIsOver:
                 break
             }
@@ -175,6 +185,10 @@ struct AllRun: Sendable {
                         ?? AMQPError(
                             .drainTimedOut, "the services had not finished what was in hand within \(drainTime)",
                             remedy: "it is back in its queue; give more time with --drain-timeout")
+                case .brokerIsGone(let error):
+                    // What is in hand cannot be finished any more.
+                    for (_, task) in tasks { task.cancel() }
+                    return error
                 case .stopWanted, .settled:
                     break
                 }

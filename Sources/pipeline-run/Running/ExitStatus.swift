@@ -20,8 +20,17 @@ enum ExitStatus {
         case let error as StateError: error.code == .full || error.code == .database ? failure : configuration
         // An address or port that another holds is for whoever configures to change.
         case is AdminServerError: configuration
-        case is LocalBrokerError: brokerUnreachable
+        case let error as LocalBrokerError: of(error.code)
+        case is PrivateBroker.Gone: brokerUnreachable
         default: failure
+        }
+    }
+
+    /// What is for whoever configures to change is told from a server that does not do its work.
+    static func of(_ code: LocalBrokerError.Code) -> Int32 {
+        switch code {
+        case .dataDirectoryInUse, .invalidOption, .notInstalled, .fileSystem: configuration
+        default: brokerUnreachable
         }
     }
 

@@ -5,8 +5,9 @@
 #endif
 import Synchronization
 
-/// Turns SIGTERM and SIGINT into calls: the first asks to stop, the second wants to be gone.
+/// Turns SIGTERM, SIGINT and SIGHUP into calls: the first asks to stop, the second wants to be gone.
 ///
+/// SIGINT and SIGHUP stay ignored where they were at the start: by a shell for what it runs in the background, by nohup.
 /// A handler may do next to nothing, so it writes a byte into a pipe, and a thread of its own reads it: a second signal
 /// is then heard even when every other thread is stuck. Handlers, unlike ignored signals and masks, are not inherited
 /// by child processes.
@@ -50,18 +51,25 @@ enum StopSignals {
             unsafe listener.release()
             throw Unreadable("cannot start a thread for signals: \(unsafe String(cString: strerror(started)))")
         }
-        for number in [SIGTERM, SIGINT] {
+        for number in [SIGTERM, SIGINT, SIGHUP] where number == SIGTERM || !isIgnored(number) {
             var action = sigaction()
-            unsafe action.__sigaction_handler.sa_handler = { _ in StopSignals.handle() }
+            unsafe action.__sigaction_handler.sa_handler = { number in StopSignals.handle(number) }
             action.sa_flags = SA_RESTART
             _ = unsafe sigaction(number, &action, nil)
         }
     }
 
+    private nonisolated static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard unsafe sigaction(number, nil, &action) == 0 else { return false }
+        // Function pointers cannot be compared in Swift; SIG_IGN is 1 and SIG_DFL is 0.
+        return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+    }
+
     /// Runs inside a signal handler: only what is async-signal-safe, and `errno` as it was.
-    private static func handle() {
+    private static func handle(_ number: Int32) {
         let saved = errno
-        var byte: UInt8 = 1
+        var byte = UInt8(truncatingIfNeeded: number)
         _ = unsafe write(pipeEnd.load(ordering: .relaxed), &byte, 1)
         errno = saved
     }
@@ -78,19 +86,17 @@ enum StopSignals {
         }
 
         func run() {
-            var asked: ContinuousClock.Instant?
+            var wishes = StopWishes()
             var byte: UInt8 = 0
             while true {
                 let got = unsafe read(descriptor, &byte, 1)
                 if got < 0 && errno == EINTR { continue }
                 guard got == 1 else { return }
-                guard let since = asked else {
-                    asked = .now
-                    first()
-                    continue
+                switch wishes.heard(Int32(byte), at: .now) {
+                case .stop: first()
+                case .end: second()
+                case nil: break
                 }
-                // Some supervisors signal a process and its group at once, `timeout` among them; that is one wish.
-                if ContinuousClock.now - since > .milliseconds(50) { second() }
             }
         }
     }

@@ -247,6 +247,33 @@ import Testing
             #expect(problem == nil || connection.status.state != .open)
         }
     }
+
+    /// A channel that refuses once may refuse for ever (a quorum queue whose leader went away), so another takes its place.
+    @Test func aRefusalBringsANewChannel() async throws {
+        let channels = Tally()
+        try await withFakeBroker({ peer, _ in
+            try peer.login()
+            try peer.serve { frame in
+                if frame.number == [85, 10] { channels.add() }
+                guard frame.number == [60, 40], channels.value == 1 else { return false }
+                try peer.send(Wire.method(60, 120, channel: frame.channel, WireBytes().u64(1).u8(0)))
+                return true
+            }
+        }) { broker in
+            try await within(.seconds(15), "a publish on the new channel") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let publisher = try await connection.publisher()
+                let refused = try await failure("a refusal") {
+                    try await publisher.publish(Message(text: "1"), to: "x")
+                }
+                #expect(refused.code == .refused)
+                try await publisher.publish(Message(text: "2"), to: "x")
+                #expect(channels.value == 2)
+                #expect(connection.status.recoveries == 0)
+                await connection.close()
+            }
+        }
+    }
 }
 
 extension AMQPConnection {

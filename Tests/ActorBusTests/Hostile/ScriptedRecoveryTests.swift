@@ -272,6 +272,62 @@ import Testing
         }
         #expect(consumers.withLock { $0[20] } == 5)
     }
+
+    /// A basic.cancel may come in the same packet as the consume-ok that it ends.
+    @Test func aConsumerThatIsCancelledAsSoonAsItIsThereIsAskedForAgain() async throws {
+        let asked = Tally()
+        try await withFakeBroker({ peer, _ in
+            try peer.login()
+            try peer.serve { frame in
+                guard frame.number == [60, 20], asked.add() == 1 else { return false }
+                let tag = "actorbus-1"
+                let cancel = Wire.method(60, 30, channel: frame.channel, WireBytes().short(tag).u8(1))
+                try peer.send(Wire.consumeOk(frame.channel, tag: tag) + cancel)
+                return true
+            }
+        }) { broker in
+            try await within(.seconds(15), "a consumer that is registered") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let consumer = Task { for try await _ in connection.deliveries(from: "q") {} }
+                try await connection.status("one consumer") { $0.registeredConsumers == 1 && asked.value == 2 }
+                await connection.close()
+                _ = await consumer.result
+            }
+        }
+    }
+
+    /// What is given back on the way out must not be handed to the consumer that is going.
+    @Test func aConsumerIsCancelledBeforeItsUnreadGoBack() async throws {
+        let order = Lock<[[UInt16]]>([])
+        try await withFakeBroker({ peer, _ in
+            try peer.login()
+            try peer.serve { frame in
+                if frame.number == [60, 20] {
+                    try peer.send(Wire.consumeOk(frame.channel, tag: "t"))
+                    for number in 1...3 as ClosedRange<UInt64> {
+                        try peer.send(Wire.delivery(frame.channel, tag: "t", number: number, body: [1]))
+                    }
+                    return true
+                }
+                if frame.number.first == 60 { order.withLock { $0.append(frame.number) } }
+                return frame.number.first == 60 && frame.number != [60, 10]
+            }
+        }) { broker in
+            try await within(.seconds(15), "the end of the loop") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                for try await delivery in connection.deliveries(from: "q", prefetch: 3) {
+                    delivery.acknowledge()
+                    break
+                }
+                try await eventually("two given back") { order.withLock { $0.count { $0 == [60, 120] } } == 2 }
+                await connection.close()
+            }
+        }
+        let sent = order.withLock { $0 }
+        let cancelled = try #require(sent.firstIndex(of: [60, 30]))
+        let givenBack = try #require(sent.firstIndex(of: [60, 120]))
+        #expect(cancelled < givenBack)
+    }
 }
 
 extension AMQPConnection {

@@ -75,6 +75,17 @@ import Testing
         #expect(bytes.prefix(2) != [0, 0])
     }
 
+    /// Whatever a peer has sent as text can be sent on, so that it can be put aside.
+    @Test func aTextThatIsNoUTF8DoesNotGrow() throws {
+        var properties = MessageProperties(deliveryMode: nil)
+        properties.correlationID = String(repeating: "x", count: 255)
+        var bytes = try #require(try encoded(properties))
+        for index in 3..<bytes.count { bytes[index] = 0xFF }
+        let damaged = try #require(decoded(bytes)?.properties)
+        #expect(damaged.correlationID == String(repeating: "?", count: 255))
+        #expect(try encoded(damaged) != nil)
+    }
+
     @Test func textsOf255BytesPassAnd256AreRefused() throws {
         let longest = String(repeating: "x", count: 255)
         for path in [

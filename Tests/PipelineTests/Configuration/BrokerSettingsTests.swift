@@ -91,12 +91,24 @@ import Testing
         ("RABBITMQ_PORT", "0"), ("RABBITMQ_PORT", "65536"), ("RABBITMQ_PORT", "x"), ("RABBITMQ_PORT", ""),
         ("RABBITMQ_HOST", ""), ("RABBITMQ_HOST", "a,,b"), ("RABBITMQ_HOST", "a:0"), ("RABBITMQ_HOST", "::1"),
         ("RABBITMQ_HEARTBEAT", "-1"), ("RABBITMQ_HEARTBEAT", "65536"), ("RABBITMQ_HEARTBEAT", "1.5"),
-        ("RABBITMQ_USER", ""), ("RABBITMQ_VHOST", ""),
+        ("RABBITMQ_USER", ""), ("RABBITMQ_VHOST", ""), ("RABBITMQ_USER", String(repeating: "ü", count: 128)),
+        ("RABBITMQ_VHOST", String(repeating: "v", count: 256)),
     ])
     func `a variable that cannot be read is refused by its name`(name: String, value: String) {
         let error = refusal(Self.payment, [], [name: value])
         #expect(error?.kind == .environment)
         #expect(error?.description.hasPrefix(name) == true, "\(error?.description ?? "")")
+        #expect(error?.description.contains("URL") == false, "there is none")
+    }
+
+    @Test func `names go as far as AMQP has room`() throws {
+        let longest = String(repeating: "n", count: 255)
+        let given = try configure(Self.payment, [], ["RABBITMQ_USER": longest, "RABBITMQ_VHOST": longest])
+        #expect(given.broker?.user == longest && given.broker?.virtualHost == longest)
+        for url in ["amqp://\(longest)n:hunter2@h/", "amqp://h/\(longest)n"] {
+            #expect(refusal(Self.payment, [], ["AMQP_URL": url])?.description.hasPrefix("AMQP_URL: its") == true)
+            #expect(refusal(Self.payment, ["--amqp-url", url])?.kind == .usage)
+        }
     }
 
     @Test func `Kubernetes' RABBITMQ_PORT gets the remedy`() {

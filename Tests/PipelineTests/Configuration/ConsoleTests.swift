@@ -1,3 +1,5 @@
+import Foundation
+import Logging
 import Pipeline
 import Testing
 
@@ -36,12 +38,48 @@ import Testing
                 + #""dead_lettered":0,"redelivered":1,"lost":0,"still_queued":1,"other_events":0,"seconds":1.2}"#)
     }
 
+    @Test func `a run with a dead letter adds up`() {
+        var tally = OrderTally()
+        tally.note(.placing(Self.identity))
+        tally.note(.deadLettered(.orderNotices, Self.identity, reason: "x"))
+        tally.note(.ordered(Self.order, Self.identity))
+        let answer = ChargeAnswer(
+            outcome: .declined(.cardExpired), method: .paypal, processingTime: ProcessingTime(hundredths: 1))
+        let payment = Payment(of: Self.order, answer: answer, at: Self.order.timestamp)
+        tally.note(.paid(payment, Self.identity))
+        tally.note(.notified(Notification(of: payment), Self.identity))
+        let json = RunSummary(tally, elapsed: .zero).json(lost: 0, queued: 0)
+        #expect(
+            json == #"{"orders":1,"payments_success":0,"payments_failed":1,"shipments":0,"notifications":1,"#
+                + #""dead_lettered":1,"redelivered":0,"lost":0,"still_queued":0,"other_events":0,"seconds":0.0}"#)
+        #expect(tally.open == 0)
+    }
+
+    @Test(arguments: [true, false])
+    func `progress is drawn only where a line can be drawn anew`(redrawsLines: Bool) async throws {
+        let pipe = Pipe()
+        let terminal = TerminalCapabilities(isTerminal: true, hasColors: redrawsLines, redrawsLines: redrawsLines)
+        let logs = LogOutput(
+            format: .pretty, level: .info, writer: LineWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor),
+            terminal: terminal, now: { Self.order.timestamp })
+        let configuration = try configure(.all, ["--max-orders", "3", "--log-format", "pretty"])
+        let console = Console(logs, configuration, progressOf: RunBook(mostOpen: 9), terminal: terminal)
+        try await console.whilePrinting { console.show(.ordered(Self.order, Self.identity)) }
+        try pipe.fileHandleForWriting.close()
+        let shown = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        #expect(shown.contains("#42"))
+        #expect(shown.contains("0 of 3 settled") == redrawsLines)
+        #expect(shown.contains("\u{1b}") == redrawsLines && shown.contains("\r") == redrawsLines)
+    }
+
     @Test func `progress goes from empty to full`() {
         var tally = OrderTally()
         #expect(RunSummary(tally, elapsed: .zero).progress(of: 2).hasSuffix("0 of 2 settled"))
         for name in ["one", "two"] {
             tally.note(.placing(OrderIdentity(name)))
+            tally.note(.ordered(Self.order, OrderIdentity(name)))
             tally.note(.deadLettered(.payment, OrderIdentity(name), reason: "x"))
+            tally.note(.notified(Notification(of: Self.order), OrderIdentity(name)))
         }
         let full = RunSummary(tally, elapsed: .zero).progress(of: 2)
         #expect(full.hasPrefix(String(repeating: "█", count: 20)) && full.hasSuffix("2 of 2 settled"))

@@ -1,4 +1,5 @@
 import ActorBus
+import LocalBroker
 import Pipeline
 import Testing
 
@@ -14,6 +15,16 @@ import Testing
         ] as [(AMQPError.Code, Int32)])
     func `of the broker's answers`(code: AMQPError.Code, status: Int32) {
         #expect(ExitStatus.of(AMQPError(code, "x")) == status)
+    }
+
+    @Test(
+        arguments: [
+            (.dataDirectoryInUse, 78), (.invalidOption, 78), (.notInstalled, 78), (.fileSystem, 78),
+            (.startFailed, 69), (.timedOut, 69), (.notRunning, 69),
+        ] as [(LocalBrokerError.Code, Int32)])
+    func `of a private broker`(code: LocalBrokerError.Code, status: Int32) {
+        #expect(ExitStatus.of(code) == status)
+        #expect(ExitStatus.of(PrivateBroker.Gone(description: "x")) == 69)
     }
 
     @Test func `of what is wrong here`() {

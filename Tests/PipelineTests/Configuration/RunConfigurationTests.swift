@@ -145,6 +145,9 @@ import Testing
             let error = refusal(Self.payment, arguments, environment)
             #expect(error?.kind == .environment)
             #expect(error?.description.contains("not yet available") == true)
+            if environment["PIPELINE_EVENT_LOG"] != nil {
+                #expect(error?.description.hasPrefix("PIPELINE_EVENT_LOG") == true, "the variable is named")
+            }
         }
     }
 

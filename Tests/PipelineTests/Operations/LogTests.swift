@@ -16,7 +16,7 @@ struct LogTests {
         let output = LogOutput(
             format: format, level: level,
             writer: LineWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor),
-            terminal: TerminalCapabilities(isTerminal: colors, hasColors: colors),
+            terminal: TerminalCapabilities(isTerminal: colors, hasColors: colors, redrawsLines: colors),
             now: { Self.time })
         body(output.logger(service: "payment"))
         try pipe.fileHandleForWriting.close()
@@ -195,16 +195,20 @@ struct LogTests {
         try #require(side >= 0)
         defer { close(side) }
         let normal = TerminalCapabilities(descriptor: side) { $0 == "TERM" ? "xterm" : nil }
-        #expect(normal == TerminalCapabilities(isTerminal: true, hasColors: true))
-        let none = TerminalCapabilities(descriptor: side) { $0 == "NO_COLOR" ? "1" : nil }
-        #expect(none == TerminalCapabilities(isTerminal: true, hasColors: false))
-        let empty = TerminalCapabilities(descriptor: side) { $0 == "NO_COLOR" ? "" : nil }
-        #expect(empty.hasColors)
-        let dumb = TerminalCapabilities(descriptor: side) { $0 == "TERM" ? "dumb" : nil }
-        #expect(dumb == TerminalCapabilities(isTerminal: true, hasColors: false))
+        #expect(normal == TerminalCapabilities(isTerminal: true, hasColors: true, redrawsLines: true))
+        for refusal in ["1", "0"] {
+            let plain = TerminalCapabilities(descriptor: side) { ["TERM": "xterm", "NO_COLOR": refusal][$0] }
+            #expect(plain == TerminalCapabilities(isTerminal: true, hasColors: false, redrawsLines: true))
+        }
+        let empty = TerminalCapabilities(descriptor: side) { ["TERM": "xterm", "NO_COLOR": ""][$0] }
+        #expect(empty == normal)
+        for kind in ["dumb", "", nil] {
+            let dumb = TerminalCapabilities(descriptor: side) { $0 == "TERM" ? kind : nil }
+            #expect(dumb == TerminalCapabilities(isTerminal: true, hasColors: false, redrawsLines: false))
+        }
         let pipe = Pipe()
-        let file = TerminalCapabilities(descriptor: pipe.fileHandleForWriting.fileDescriptor) { _ in nil }
-        #expect(file == TerminalCapabilities(isTerminal: false, hasColors: false))
+        let file = TerminalCapabilities(descriptor: pipe.fileHandleForWriting.fileDescriptor) { _ in "xterm" }
+        #expect(file == TerminalCapabilities(isTerminal: false, hasColors: false, redrawsLines: false))
     }
 
     @Test("Names of levels and formats are read in any case; others are refused with what is possible")

@@ -151,6 +151,18 @@ struct ServiceMetricsTests {
         #expect(try Exposition(registry)["pipeline_amqp_connection_up"] == "0")
     }
 
+    @Test("A time that was never a latency does not get into the sum")
+    func implausible() throws {
+        let registry = PrometheusRegistry()
+        let worker = WorkerMetrics(queues: [], factory: registry)
+        for seconds in [Int64.min / 1_000_000, -61, 86_401, 63_000_000_000] { worker.effect(after: .seconds(seconds)) }
+        #expect(try Exposition(registry)["pipeline_end_to_end_seconds_count"] == "0")
+        #expect(try Exposition(registry)["pipeline_end_to_end_seconds_sum"] == "0")
+        for seconds in [-60, 86_400] as [Int64] { worker.effect(after: .seconds(seconds)) }
+        #expect(try Exposition(registry)["pipeline_end_to_end_seconds_count"] == "2")
+        #expect(try Exposition(registry)["pipeline_end_to_end_seconds_sum"] == "86400")
+    }
+
     @Test("The process shows true numbers of itself")
     func process() throws {
         let registry = PrometheusRegistry()

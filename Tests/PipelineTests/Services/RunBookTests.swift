@@ -6,12 +6,19 @@ import Testing
         orderID: 1, customerEmail: "a@example.com", items: [], totalAmount: .zero, currency: "EUR",
         timestamp: Timestamp(clampingSeconds: 1_767_781_800))
 
+    /// The shortest way for an order to be settled.
+    private static func settle(_ identity: OrderIdentity, in book: RunBook) {
+        book.note(.ordered(order, identity))
+        book.note(.deadLettered(.payment, identity, reason: "x"))
+        book.note(.notified(Notification(of: order), identity))
+    }
+
     @Test func `waits until every order is settled`() async {
         let book = RunBook(mostOpen: 100)
         let identities = (1...20).map { OrderIdentity("order \($0)") }
         for identity in identities { book.note(.placing(identity)) }
         async let settled: Void = book.waitUntilSettled()
-        for identity in identities { book.note(.deadLettered(.payment, identity, reason: "x")) }
+        for identity in identities { Self.settle(identity, in: book) }
         await settled
         #expect(book.now.open == 0)
         await book.waitUntilSettled()
@@ -28,8 +35,8 @@ import Testing
             return book.now.open
         }
         book.note(.placing(OrderIdentity("three")))
-        book.note(.deadLettered(.payment, OrderIdentity("one"), reason: "x"))
-        book.note(.deadLettered(.payment, OrderIdentity("two"), reason: "x"))
+        Self.settle(OrderIdentity("one"), in: book)
+        Self.settle(OrderIdentity("two"), in: book)
         #expect(await waiting.value < 2)
     }
 

@@ -12,8 +12,9 @@ import NIOPosix
 /// - `GET /readyz`: 200 while the service can do its work, else 503 with a line of why.
 ///
 /// `init` binds, so a port that cannot be had is known before any work begins; `run()` serves until it is cancelled.
-/// Each connection is good for one request and ends after 10 seconds whatever happens, at most 64 are open at a time
-/// (more wait), and a request is at most 64 KiB. All servers of a process share one thread.
+/// Each connection is good for one request of at most 64 KiB, which has to be there within 2 seconds, and whose answer
+/// has to be taken within 10. At most 64 are open at a time: another takes the place of the oldest that has not sent its
+/// request, so that idle ones cannot hold up the probes. All servers of a process share one thread.
 package final class AdminServer: Sendable {
     /// The port that is listened on, also where 0 was asked for.
     package var port: UInt16 { socket.port }
@@ -29,7 +30,8 @@ package final class AdminServer: Sendable {
         static let headerBytes = 16 * 1024
         static let headerFields = 100
         /// Ours, not the clients': a fast client is done in milliseconds.
-        static let lifetime = TimeAmount.seconds(10)
+        static let request = TimeAmount.seconds(2)
+        static let answer = TimeAmount.seconds(10)
         /// What a response in the making has when the server stops.
         static let farewell = TimeAmount.milliseconds(250)
     }
@@ -38,7 +40,7 @@ package final class AdminServer: Sendable {
     private let metrics: @Sendable () -> [UInt8]
     private let readiness: @Sendable () -> Readiness
     private let logger: Logger
-    private let lifetime: TimeAmount
+    private let answerTime: TimeAmount
 
     /// Binds the address.
     ///
@@ -47,7 +49,7 @@ package final class AdminServer: Sendable {
     ///   - port: 0 for any that is free.
     ///   - registry: what `/metrics` shows.
     ///   - readiness: what `/readyz` says; called for every such request, on any thread, must not block.
-    ///   - lifetime: when a connection ends at the latest, for tests.
+    ///   - answerTime: how long a client may take to read its answer, for tests.
     /// - Throws: when the address cannot be bound, with the reason and a remedy.
     package init(
         address: String,
@@ -55,13 +57,13 @@ package final class AdminServer: Sendable {
         registry: PrometheusRegistry,
         readiness: @escaping @Sendable () -> Readiness,
         logger: Logger,
-        lifetime: Duration? = nil
+        answerTime: Duration? = nil
     ) throws(AdminServerError) {
         socket = try ListeningSocket(address: address, port: port)
         metrics = { registry.exposition() }
         self.readiness = readiness
         self.logger = logger
-        self.lifetime = lifetime.map(TimeAmount.init) ?? Limit.lifetime
+        self.answerTime = answerTime.map(TimeAmount.init) ?? Limit.answer
     }
 
     /// Serves until the task is cancelled; returns then, within moments, with the port free again.
@@ -96,12 +98,14 @@ package final class AdminServer: Sendable {
                     maxHeaderFieldCount: Limit.headerFields)))
         // What Hummingbird has to say of single connections is the clients' affair.
         let silent = Logger(label: "http") { _ in SwiftLogNoOpLogHandler() }
-        let lifetime = self.lifetime
+        let answerTime = self.answerTime
         let listener = try await ServerBootstrap(group: Self.eventLoop)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
-                        AvailableConnectionsChannelHandler(maxConnections: Limit.connections))
+                        ConnectionPlaces(
+                            Limit.connections, requestTime: Limit.request, answerTime: answerTime,
+                            bytes: Limit.requestBytes))
                 }
             }
             // One at a time, so that the limit above is exact.
@@ -110,13 +114,7 @@ package final class AdminServer: Sendable {
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 2048))
             .bind(descriptor) { channel in
-                do {
-                    try channel.pipeline.syncOperations.addHandler(
-                        ConnectionLimits(lifetime: lifetime, bytes: Limit.requestBytes))
-                    return http.setup(channel: channel, logger: silent)
-                } catch {
-                    return channel.eventLoop.makeFailedFuture(error)
-                }
+                http.setup(channel: channel, logger: silent)
             }
         logger.debug("Serving metrics and health", metadata: ["address": "\(endpoint)"])
         try await listener.executeThenClose { connections in

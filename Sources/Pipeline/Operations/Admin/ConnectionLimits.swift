@@ -2,26 +2,36 @@ import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
+/// The event by which a connection learns that its request is there as a whole.
+private struct RequestIsComplete: Sendable {}
+
 /// Bounds what one client can cost: its time and its bytes, whatever it sends or leaves unsent.
 ///
-/// Stands before the HTTP decoder. A limit on the whole of a connection's life needs no knowledge of the protocol, so
-/// no way of being slow escapes it (headers or bodies sent by the byte, a response never read, nothing sent at all).
-final class ConnectionLimits: ChannelInboundHandler {
+/// Stands before the HTTP decoder. The time counts from the connection's beginning to the end of the request, and from
+/// there to the connection's end, so no way of being slow escapes it (headers or bodies sent by the byte, a response
+/// never read, nothing sent at all).
+private final class ConnectionLimits: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
-    private let lifetime: TimeAmount
+    /// Whether the client owes us (a part of) its request.
+    private(set) var lacksRequest = true
+
+    private let requestTime: TimeAmount
+    private let answerTime: TimeAmount
     private var bytesLeft: Int
     private var deadline: Scheduled<Void>?
 
-    init(lifetime: TimeAmount, bytes: Int) {
-        self.lifetime = lifetime
+    init(requestTime: TimeAmount, answerTime: TimeAmount, bytes: Int) {
+        self.requestTime = requestTime
+        self.answerTime = answerTime
         bytesLeft = bytes
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        let channel = context.channel
-        deadline = context.eventLoop.scheduleTask(in: lifetime) { channel.close(promise: nil) }
+        close(context.channel, in: requestTime)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -42,6 +52,87 @@ final class ConnectionLimits: ChannelInboundHandler {
             return
         }
         context.fireChannelRead(data)
+    }
+
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard event is RequestIsComplete else {
+            context.triggerUserOutboundEvent(event, promise: promise)
+            return
+        }
+        lacksRequest = false
+        close(context.channel, in: answerTime)
+        promise?.succeed()
+    }
+
+    private func close(_ channel: any Channel, in time: TimeAmount) {
+        deadline?.cancel()
+        deadline = channel.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
+    }
+}
+
+/// Bounds how many connections are open, without letting those that send nothing keep others out.
+///
+/// Stands in the listening channel, whose connections have to be on the same event loop. When every place is taken, the
+/// oldest connection without a whole request makes room for the next; only where each has one, the next waits.
+final class ConnectionPlaces: ChannelDuplexHandler {
+    typealias InboundIn = any Channel
+    typealias InboundOut = any Channel
+    typealias OutboundIn = Never
+    typealias OutboundOut = Never
+
+    private let places: Int
+    private let requestTime: TimeAmount
+    private let answerTime: TimeAmount
+    private let bytes: Int
+
+    /// Oldest first.
+    private var connections: [(channel: any Channel, limits: ConnectionLimits)] = []
+    private var isWaitingForPlace = false
+
+    /// - Parameters:
+    ///   - places: how many connections may be open.
+    ///   - requestTime: how long a connection may take to send its request.
+    ///   - answerTime: how long it may stay after that.
+    ///   - bytes: how much it may send.
+    init(_ places: Int, requestTime: TimeAmount, answerTime: TimeAmount, bytes: Int) {
+        self.places = places
+        self.requestTime = requestTime
+        self.answerTime = answerTime
+        self.bytes = bytes
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let channel = unwrapInboundIn(data)
+        let limits = ConnectionLimits(requestTime: requestTime, answerTime: answerTime, bytes: bytes)
+        do {
+            try channel.pipeline.syncOperations.addHandler(limits)
+        } catch {
+            // It is gone already.
+            channel.close(promise: nil)
+            return
+        }
+        connections.append((channel, limits))
+        let here = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        channel.closeFuture.hop(to: context.eventLoop).whenComplete { _ in
+            let (handler, context) = here.value
+            handler.connections.removeAll { $0.channel === channel }
+            if handler.isWaitingForPlace {
+                handler.isWaitingForPlace = false
+                context.read()
+            }
+        }
+        context.fireChannelRead(data)
+    }
+
+    /// Asks the system for the next connection.
+    func read(context: ChannelHandlerContext) {
+        guard connections.count >= places else {
+            context.read()
+            return
+        }
+        // The end of any connection, this one's too, has the next one accepted.
+        isWaitingForPlace = true
+        connections.first { $0.limits.lacksRequest }?.channel.close(promise: nil)
     }
 }
 
@@ -67,7 +158,9 @@ final class OneRequestOnly: ChannelInboundHandler, RemovableChannelHandler {
         case .body:
             break
         case .end:
-            if heads == 1 { context.fireChannelRead(data) }
+            guard heads == 1 else { return }
+            context.triggerUserOutboundEvent(RequestIsComplete(), promise: nil)
+            context.fireChannelRead(data)
         }
     }
 }

@@ -54,6 +54,9 @@ package final class WorkerMetrics: Sendable {
 
     private typealias Connections = [@Sendable () -> Bool]
 
+    /// From an order to an effect.
+    private static let plausible = Duration.seconds(-60)...Duration.seconds(86_400)
+
     private let factory: any CollectingMetricsFactory
     private let confirms: [PublishResult: Counter]
     private let endToEnd: Metrics.Timer
@@ -105,8 +108,11 @@ package final class WorkerMetrics: Sendable {
 
     /// This service's effect for an order took place so long after the order.
     ///
-    /// Clocks of two machines may differ; what comes out negative counts as zero.
+    /// Clocks of two machines may differ; what comes out a little negative counts as zero. A time that was never a
+    /// latency, since the order's producer made its timestamp up or its clock is wrong, is left out: one such would
+    /// drown the sum.
     package func effect(after duration: Duration) {
+        guard Self.plausible.contains(duration) else { return }
         endToEnd.observe(duration)
     }
 }
