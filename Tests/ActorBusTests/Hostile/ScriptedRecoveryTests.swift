@@ -264,13 +264,14 @@ import Testing
                 }
                 // The server goes away right behind its answer to the fifth, so some attempts fail before they count as recoveries.
                 try await connection.status(within: .seconds(30), "five consumers at last") {
-                    broker.accepted == 20 && $0.isReady && $0.consumers == 5
+                    broker.accepted >= 20 && $0.isReady && $0.consumers == 5
                 }
+                // One more than twenty where a busy machine made an attempt of its own accord run out of time.
+                #expect(consumers.withLock { $0[broker.accepted] } == 5)
                 await connection.close()
                 for reader in readers { _ = await reader.result }
             }
         }
-        #expect(consumers.withLock { $0[20] } == 5)
     }
 
     /// A basic.cancel may come in the same packet as the consume-ok that it ends.

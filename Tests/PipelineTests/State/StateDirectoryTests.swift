@@ -61,7 +61,8 @@ struct StateDirectoryTests {
             Issue.record("a folder below a file")
         } catch {
             #expect(error.code == .unusable)
-            #expect(error.message.hasPrefix("cannot make the folder \(folder.path)/file/state: \(folder.path)/file is no folder"))
+            let file = folder.path + "/file"
+            #expect(error.message.hasPrefix("cannot make the folder \(file)/state: \(file) is no folder"))
         }
     }
 
