@@ -19,8 +19,9 @@ final class ListeningSocket: Sendable {
 
     private let descriptor: Lock<Int32?>
 
-    /// Connections that wait for `accept`; more are refused by the system.
-    private static let backlog: Int32 = 64
+    /// Connections that wait for `accept`. Beyond it the system drops the first packet, and the client tries again only
+    /// after a second, which is all that a probe has.
+    private static let backlog: Int32 = 1024
 
     /// Binds and listens.
     ///
