@@ -43,9 +43,6 @@ extension AMQPConnection {
             return true
         } catch let error as AMQPError where error.canNeverRecover {
             logger.error("the connection cannot be restored: \(error)")
-            closed = error
-            board.update { $0.problem = error.message }
-            endAll(error)
             shut(error)
             return true
         } catch {
