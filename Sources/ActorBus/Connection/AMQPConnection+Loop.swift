@@ -7,7 +7,8 @@ extension AMQPConnection: ThreadLoop {
     /// Takes what tasks have asked for, encodes what is due, and writes once.
     func takeTurn() -> PollInterest {
         let now = Instant.now
-        carryOutCommands(now: now)
+        let commandsDue = inbox.takeDue(into: &commands, now: now)
+        carryOutTaken(now: now)
         for publisher in publishers.values { publisher.expire(now: now) }
         while let waiter = openWaiters.first, now >= waiter.deadline {
             openWaiters.removeFirst()
@@ -15,7 +16,8 @@ extension AMQPConnection: ThreadLoop {
                 throwing: AMQPError(
                     .connectionLost, "the connection did not come back within \(configuration.replyTimeout)"))
         }
-        let ownDeadline = (publishers.values.compactMap(\.wakeUp) + openWaiters.map(\.deadline)).min()
+        var ownDeadline = Instant.earlier(commandsDue, openWaiters.first?.deadline)
+        for publisher in publishers.values { ownDeadline = .earlier(ownDeadline, publisher.wakeUp) }
         guard let session else { return PollInterest(deadline: ownDeadline) }
         // After a pause of our own, what the broker sent meanwhile is still unread.
         if session.isSilent(now: now) { takeIn() }
@@ -36,7 +38,7 @@ extension AMQPConnection: ThreadLoop {
             return PollInterest(deadline: now)
         }
         var interest = session.interest
-        interest.deadline = [interest.deadline, ownDeadline].compactMap { $0 }.min()
+        interest.deadline = .earlier(interest.deadline, ownDeadline)
         // The socket took everything, so there is room for more at once.
         if !interest.wantsWrite, session.blocked == nil, publishers.values.contains(where: { $0.wantsToPump(now: now) })
         {
@@ -53,14 +55,20 @@ extension AMQPConnection: ThreadLoop {
         } catch {
             lose(session, error)
         }
-        for consumer in consumers.values { consumer.handOver() }
+        var unsettled = 0
+        for consumer in consumers.values where consumer.handOver() { unsettled += consumer.unsettled }
+        if unsettled > 0 { inbox.handedOut(unsettled: unsettled, now: .now) }
         if self.session === session { board.update { $0.blocked = session.blocked?.reason } }
     }
 
     /// Does what tasks have asked for since the last turn. Before something is closed this comes first, since a task
     /// that settled a delivery and then closed means the one to count before the other.
-    func carryOutCommands(now: Instant = .now) {
-        inbox.take(into: &commands)
+    func carryOutCommands() {
+        inbox.takeAll(into: &commands)
+        carryOutTaken(now: .now)
+    }
+
+    private func carryOutTaken(now: Instant) {
         for command in commands { carryOut(command, now: now) }
         commands.removeAll(keepingCapacity: true)
     }

@@ -20,32 +20,34 @@ final class Channel {
         let deadline: Instant
     }
 
-    /// A message of which the rest is still to come.
-    private struct Content {
-        enum Purpose {
-            case delivery(IncomingMethod.DeliverHeader)
-            case `return`(replyCode: UInt16, replyText: String, exchange: String, routingKey: String)
-        }
-
-        let purpose: Purpose
-        var properties: MessageProperties?
-        var headersFault: String?
-        var bodySize = 0
-        var body: [UInt8] = []
+    /// What a message that is being put together will be.
+    private enum Content {
+        case delivery(IncomingMethod.DeliverHeader)
+        case `return`(replyCode: UInt16, replyText: String, exchange: String, routingKey: String)
     }
 
     let number: UInt16
-    weak var user: (any ChannelUser)?
+    /// Let go when the channel is closed, which ends the cycle that the user makes by holding the channel.
+    var user: (any ChannelUser)?
     /// Set once it is closed; every later call throws it.
     private(set) var closed: AMQPError?
     /// Whether our channel.close is under way.
     var isClosing = false
     private var awaited = Ring<Awaited>()
+    /// The message of which the rest is still to come; of these, properties come with its header, and then its body.
     private var content: Content?
+    private var properties: MessageProperties?
+    private var headersFault: String?
+    private var bodySize = 0
+    private var body: [UInt8] = []
 
     init(number: UInt16) { self.number = number }
 
-    var nextDeadline: Instant? { (0..<awaited.count).map { awaited[$0].deadline }.min() }
+    var nextDeadline: Instant? {
+        var next: Instant?
+        for position in 0..<awaited.count { next = .earlier(next, awaited[position].deadline) }
+        return next
+    }
 
     /// Adds a waiter for the next reply; replies come in the order of the calls.
     func await(_ reply: Reply, deadline: Instant) { awaited.append(Awaited(reply: reply, deadline: deadline)) }
@@ -54,11 +56,10 @@ final class Channel {
     func receive(_ method: IncomingMethod) throws(AMQPError) {
         guard content == nil else { throw AMQPError(.protocolViolation, "a method in the middle of a message") }
         switch method {
-        case .basicDeliver(let header): content = Content(purpose: .delivery(header))
+        case .basicDeliver(let header): content = .delivery(header)
         case .basicReturn(let replyCode, let replyText, let exchange, let routingKey):
-            content = Content(
-                purpose: .return(
-                    replyCode: replyCode, replyText: replyText, exchange: exchange, routingKey: routingKey))
+            content = .return(
+                replyCode: replyCode, replyText: replyText, exchange: exchange, routingKey: routingKey)
         case .basicAck(let deliveryTag, let multiple): try answered(deliveryTag, multiple: multiple, confirmed: true)
         case .basicNack(let deliveryTag, let multiple): try answered(deliveryTag, multiple: multiple, confirmed: false)
         case .basicCancel: user?.cancelledByBroker()
@@ -79,7 +80,7 @@ final class Channel {
     func receiveHeader(
         bodySize: UInt64, properties: MessageProperties, headersFault: String?, maximumBodySize: Int
     ) throws(AMQPError) {
-        guard content != nil, content?.properties == nil else {
+        guard content != nil, self.properties == nil else {
             throw AMQPError(.protocolViolation, "a content header that no message was announced for")
         }
         guard let size = Int(exactly: bodySize), size <= maximumBodySize else {
@@ -87,25 +88,25 @@ final class Channel {
                 .protocolViolation, "a message of \(bodySize) bytes, where at most \(maximumBodySize) are accepted",
                 remedy: "raise maximumBodySize, or lower the broker's max_message_size")
         }
-        content?.properties = properties
-        content?.headersFault = headersFault
-        content?.bodySize = size
+        self.properties = properties
+        self.headersFault = headersFault
+        self.bodySize = size
         if size == 0 { try complete() }
     }
 
     /// Handles a piece of a body. Throws ``AMQPError/Code/protocolViolation``.
     func receiveBody(_ bytes: UnsafeRawBufferPointer) throws(AMQPError) {
-        guard let content, content.properties != nil, bytes.count <= content.bodySize - content.body.count else {
+        guard properties != nil, bytes.count <= bodySize - body.count else {
             throw AMQPError(.protocolViolation, "more of a body than its header announced")
         }
-        if content.body.isEmpty {
-            self.content?.body = unsafe Array(bytes)
+        if body.isEmpty {
+            body = unsafe Array(bytes)
             // A peer may announce much and send little: no more than a megabyte is set aside on its word.
-            if bytes.count < content.bodySize { self.content?.body.reserveCapacity(min(content.bodySize, 1 << 20)) }
+            if bytes.count < bodySize { body.reserveCapacity(min(bodySize, 1 << 20)) }
         } else {
-            unsafe self.content?.body.append(contentsOf: bytes)
+            unsafe body.append(contentsOf: bytes)
         }
-        if self.content?.body.count == content.bodySize { try complete() }
+        if body.count == bodySize { try complete() }
     }
 
     /// Ends the channel: whoever waits for a reply is told, and so is its user.
@@ -113,7 +114,7 @@ final class Channel {
         guard closed == nil else { return }
         closed = error
         while let waiter = awaited.popFirst() { waiter.reply.resume(throwing: error) }
-        user?.channelClosed(error)
+        user.take()?.channelClosed(error)
     }
 
     /// Tells everyone who waits for a reply but the last, which is that to our channel.close.
@@ -122,11 +123,12 @@ final class Channel {
     }
 
     private func complete() throws(AMQPError) {
-        guard let content = content.take(), let properties = content.properties else { return }
-        let message = Message(body: content.body, properties: properties)
-        switch content.purpose {
+        guard let content = content.take(), let properties = properties.take() else { return }
+        let message = Message(body: body, properties: properties)
+        body = []
+        switch content {
         case .delivery(let header):
-            guard user?.delivered(header, message, headersFault: content.headersFault) ?? true else {
+            guard user?.delivered(header, message, headersFault: headersFault) ?? true else {
                 throw AMQPError(.protocolViolation, "the delivery tag \(header.deliveryTag), which is not the next one")
             }
         case .return(let replyCode, let replyText, let exchange, let routingKey):

@@ -3,11 +3,14 @@
 struct HeartbeatMonitor {
     /// What was agreed with the broker; nil when heartbeats are off.
     private let interval: Duration?
+    /// In nanoseconds; 0 when heartbeats are off.
+    private let span: Int64
     private var lastSent: Instant
     private var lastReceived: Instant
 
     init(interval: Duration?, now: Instant) {
         self.interval = interval
+        span = interval?.nanoseconds ?? 0
         lastSent = now
         lastReceived = now
     }
@@ -16,10 +19,10 @@ struct HeartbeatMonitor {
     mutating func received(at now: Instant) { lastReceived = now }
 
     /// Half the interval after the last write, so that two may be lost before the peer gives up.
-    var sendDeadline: Instant? { interval.map { lastSent + $0 / 2 } }
+    var sendDeadline: Instant? { span > 0 ? lastSent.after(span / 2) : nil }
 
     /// Twice the interval after the last read.
-    var silenceDeadline: Instant? { interval.map { lastReceived + $0 * 2 } }
+    var silenceDeadline: Instant? { span > 0 ? lastReceived.after(span).after(span) : nil }
 
     /// The silence after which the peer counts as dead.
     var patience: Duration? { interval.map { $0 * 2 } }

@@ -8,7 +8,8 @@ final class Session {
     private let receiveBuffer = ReceiveBuffer()
     private let pool = WirePool()
     private let names = NameCache()
-    private var channels: [UInt16: Channel] = [:]
+    /// By number, from 1 on; what stands at 0 is nothing, since ``control`` is not opened.
+    private var channels: [Channel?] = [nil]
     private let control = Channel(number: 0)
     private var connecting: (waiter: CheckedContinuation<Void, any Error>, deadline: Instant)?
     private var isConnected = false
@@ -35,6 +36,11 @@ final class Session {
         self.configuration = configuration
         socket = try Socket.connecting(to: address)
         heartbeat = HeartbeatMonitor(interval: nil, now: .now)
+    }
+
+    deinit {
+        // Channels and their users hold each other while a session lives.
+        for case let channel? in channels { channel.user = nil }
     }
 
     // MARK: Login
@@ -121,13 +127,14 @@ final class Session {
     /// Opens a channel with the lowest number that is free.
     func openChannel() async throws -> Channel {
         guard failure == nil else { throw lost }
-        guard let number = (1...max(1, channelMax)).first(where: { channels[$0] == nil }) else {
+        let number = channels.dropFirst().firstIndex { $0 == nil } ?? channels.count
+        guard number <= max(1, channelMax) else {
             throw AMQPError(
                 .systemResource, "all \(channelMax) channels of the connection are in use",
                 remedy: "open another connection")
         }
-        let channel = Channel(number: number)
-        channels[number] = channel
+        let channel = Channel(number: UInt16(number))
+        if number == channels.count { channels.append(channel) } else { channels[number] = channel }
         _ = try await call(.channelOpen, on: channel)
         return channel
     }
@@ -205,9 +212,12 @@ final class Session {
     }
 
     private func forget(_ channel: Channel, _ error: AMQPError) {
-        if channels[channel.number] === channel { channels[channel.number] = nil }
+        let number = Int(channel.number)
+        if number < channels.count, channels[number] === channel { channels[number] = nil }
         channel.close(error)
     }
+
+    private var lateReply: AMQPError { AMQPError(.connectionLost, "the broker did not answer in time") }
 
     private var lost: AMQPError { failure ?? AMQPError(.connectionLost, "the connection is gone") }
 
@@ -230,15 +240,14 @@ final class Session {
 
     /// What the loop should wait for.
     var interest: PollInterest {
-        var deadlines = [heartbeat.silenceDeadline, connecting?.deadline]
+        var deadline = Instant.earlier(heartbeat.silenceDeadline, connecting?.deadline)
         // What waits for the socket is a sign of life as good as a heartbeat.
-        if sendBuffer.isEmpty { deadlines.append(heartbeat.sendDeadline) }
-        if let blocked { deadlines.append(blocked.since + configuration.blockedTimeout) }
-        deadlines.append(control.nextDeadline)
-        for channel in channels.values { deadlines.append(channel.nextDeadline) }
+        if sendBuffer.isEmpty { deadline = .earlier(deadline, heartbeat.sendDeadline) }
+        if let blocked { deadline = .earlier(deadline, blocked.since + configuration.blockedTimeout) }
+        deadline = .earlier(deadline, control.nextDeadline)
+        for case let channel? in channels { deadline = .earlier(deadline, channel.nextDeadline) }
         return PollInterest(
-            descriptor: socket.descriptor, wantsWrite: connecting != nil || !sendBuffer.isEmpty,
-            deadline: deadlines.compactMap { $0 }.min())
+            descriptor: socket.descriptor, wantsWrite: connecting != nil || !sendBuffer.isEmpty, deadline: deadline)
     }
 
     /// Whether the peer counts as dead, unless the socket has something unread.
@@ -258,15 +267,12 @@ final class Session {
                 .connectionLost, "the broker blocked publishing for \(configuration.blockedTimeout) (\(blocked.reason))"
             )
         }
-        for channel in [control] + Array(channels.values) {
+        if let deadline = control.nextDeadline, now >= deadline { throw lateReply }
+        for case let channel? in channels {
             guard let deadline = channel.nextDeadline, now >= deadline else { continue }
-            if channel.isClosing {
-                // Whoever closes it is on the way out; what it means for the connection is the heartbeats' to find.
-                forget(
-                    channel, AMQPError(.connectionLost, "the broker did not confirm in time that a channel is closed"))
-            } else {
-                throw AMQPError(.connectionLost, "the broker did not answer in time")
-            }
+            // Whoever closes it is on the way out; what it means for the connection is the heartbeats' to find.
+            guard channel.isClosing else { throw lateReply }
+            forget(channel, AMQPError(.connectionLost, "the broker did not confirm in time that a channel is closed"))
         }
         if let due = heartbeat.sendDeadline, now >= due, sendBuffer.isEmpty {
             sendBuffer.appendHeartbeat()
@@ -304,9 +310,9 @@ final class Session {
         failure = error
         connecting.take()?.waiter.resume(throwing: error)
         control.close(error)
-        let open = channels.values.sorted { $0.number < $1.number }
-        channels = [:]
-        for channel in open { channel.close(error) }
+        let open = channels
+        channels = [nil]
+        for case let channel? in open { channel.close(error) }
     }
 
     private func handle(_ frame: ReceiveBuffer.Frame) throws(AMQPError) {
@@ -325,7 +331,7 @@ final class Session {
             }
             let bodySize = unsafe UInt64(bigEndian: frame.payload.loadUnaligned(fromByteOffset: 4, as: UInt64.self))
             let list = unsafe UnsafeRawBufferPointer(rebasing: frame.payload[12...])
-            guard let decoded = unsafe PropertiesCodec.decode(list, pool: pool) else {
+            guard let decoded = unsafe PropertiesCodec.decode(list, pool: pool, names: names) else {
                 throw AMQPError(.protocolViolation, "a message with malformed properties")
             }
             try unsafe channel(of: frame).receiveHeader(
@@ -337,7 +343,8 @@ final class Session {
     }
 
     private func channel(of frame: ReceiveBuffer.Frame) throws(AMQPError) -> Channel {
-        guard let channel = unsafe channels[frame.channel] else {
+        let number = unsafe Int(frame.channel)
+        guard number < channels.count, let channel = channels[number] else {
             throw unsafe AMQPError(.protocolViolation, "a frame on the channel \(frame.channel), which is not open")
         }
         return channel

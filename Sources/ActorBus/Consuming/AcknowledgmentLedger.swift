@@ -65,8 +65,8 @@ struct AcknowledgmentLedger {
     }
 
     /// The frames for everything settled since the last flush, in the order in which they must be sent.
-    mutating func flush(_ send: (Frame) -> Void) {
-        for frame in negatives { send(frame) }
+    mutating func flush<Failure: Error>(_ send: (Frame) throws(Failure) -> Void) throws(Failure) {
+        for frame in negatives { try send(frame) }
         negatives.removeAll(keepingCapacity: true)
         guard !acknowledged.isEmpty || states.first == .gone else { return }
         var last: UInt64 = 0
@@ -79,10 +79,10 @@ struct AcknowledgmentLedger {
             _ = states.popFirst()
             first += 1
         }
-        if covered > 0 { send(.acknowledge(deliveryTag: last, multiple: covered > 1)) }
+        if covered > 0 { try send(.acknowledge(deliveryTag: last, multiple: covered > 1)) }
         for deliveryTag in acknowledged where deliveryTag >= first {
             states[Int(deliveryTag - first)] = .gone
-            send(.acknowledge(deliveryTag: deliveryTag, multiple: false))
+            try send(.acknowledge(deliveryTag: deliveryTag, multiple: false))
         }
         acknowledged.removeAll(keepingCapacity: true)
     }

@@ -61,23 +61,22 @@ final class ConsumerCore: ChannelUser {
         hasSettled = false
         // A settlement that comes behind our channel.close is void: the delivery went back with the channel.
         guard let channel, !channel.isClosing else { return }
-        var frames: [OutgoingMethod] = []
-        ledger.flush { frame in
+        try ledger.flush { (frame) throws(AMQPError) in
             switch frame {
             case .acknowledge(let deliveryTag, let multiple):
-                frames.append(.basicAck(deliveryTag: deliveryTag, multiple: multiple))
+                try session.send(.basicAck(deliveryTag: deliveryTag, multiple: multiple), on: channel)
             case .negative(let deliveryTag, let requeue):
-                frames.append(.basicNack(deliveryTag: deliveryTag, requeue: requeue))
+                try session.send(.basicNack(deliveryTag: deliveryTag, requeue: requeue), on: channel)
             }
         }
-        for frame in frames { try session.send(frame, on: channel) }
     }
 
-    /// Hands over what has arrived in this turn. What nobody wants any more goes back.
-    func handOver() {
-        guard !batch.isEmpty else { return }
+    /// Hands over what has arrived in this turn; false when that is nothing. What nobody wants any more goes back.
+    func handOver() -> Bool {
+        guard !batch.isEmpty else { return false }
         if !mailbox.put(batch) { giveBack(batch) }
         batch.removeAll(keepingCapacity: true)
+        return true
     }
 
     /// Nobody reads any more: what was not handed out goes back to the queue.

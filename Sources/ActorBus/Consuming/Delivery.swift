@@ -1,9 +1,9 @@
 /// A message that the broker has handed to a consumer. It stays the broker's until it is settled: acknowledged,
 /// requeued or rejected, once.
 ///
-/// To settle takes no time and waits for nothing: the connection writes it together with others. A settlement that
-/// comes second, or after the connection was lost in between, changes nothing: the broker has then put the message back
-/// into its queue and delivers it again, with ``redelivered`` set.
+/// To settle takes no time and waits for nothing: the connection writes it together with others, a millisecond or two
+/// later at the most. A settlement that comes second, or after the connection was lost in between, changes nothing: the
+/// broker has then put the message back into its queue and delivers it again, with ``redelivered`` set.
 public final class Delivery: Sendable {
     public let message: Message
     /// The exchange that the message was published to; empty for the default exchange.
@@ -47,7 +47,7 @@ public final class Delivery: Sendable {
     public func reject() { settle(.reject) }
 
     public func settle(_ settlement: Settlement) {
-        inbox.put(.settle(channel, deliveryTag: deliveryTag, settlement))
+        inbox.put(settlement: settlement, of: channel, deliveryTag: deliveryTag)
     }
 }
 

@@ -3,6 +3,7 @@
 final class PublisherCore: ChannelUser {
     private let window: Int
     private let timeout: Duration
+    private let timeoutNanoseconds: Int64
     private var channel: Channel?
     private var ledger = ConfirmLedger<PublishRequest>()
     /// Not yet written on this channel, oldest first.
@@ -20,6 +21,7 @@ final class PublisherCore: ChannelUser {
     init(window: Int, timeout: Duration) {
         self.window = window
         self.timeout = timeout
+        timeoutNanoseconds = timeout.nanoseconds
     }
 
     var isAttached: Bool { channel != nil }
@@ -34,7 +36,7 @@ final class PublisherCore: ChannelUser {
     func submit(_ request: PublishRequest, now: Instant) {
         guard !request.isCancelled else { return request.fail(CancellationError()) }
         request.isSubmitted = true
-        request.deadline = now + timeout
+        request.deadline = now.after(timeoutNanoseconds)
         nextDeadline = nextDeadline ?? request.deadline
         waiting.append(request)
     }
@@ -106,8 +108,8 @@ final class PublisherCore: ChannelUser {
 
     /// When the loop has to turn for this publisher at the latest.
     var wakeUp: Instant? {
-        let renewing = renewal.map { Instant.now < $0 ? $0 : $0 + .seconds(1) }
-        return [nextDeadline, channel?.isClosing == false ? renewing : nil].compactMap { $0 }.min()
+        guard let renewal, channel?.isClosing == false else { return nextDeadline }
+        return .earlier(nextDeadline, Instant.now < renewal ? renewal : renewal + .seconds(1))
     }
 
     /// Gives up what has waited too long.
@@ -128,7 +130,7 @@ final class PublisherCore: ChannelUser {
             _ = waiting.popFirst()
             check(request)
         }
-        nextDeadline = [next, waiting.first?.deadline].compactMap { $0 }.min()
+        nextDeadline = .earlier(next, waiting.first?.deadline)
     }
 
     /// Ends every wait: the connection is closed for good.

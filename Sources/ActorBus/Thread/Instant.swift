@@ -19,9 +19,19 @@ struct Instant: Comparable {
 
     static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
-    static func + (left: Instant, right: Duration) -> Instant {
-        let (sum, overflow) = left.nanoseconds.addingReportingOverflow(right.nanoseconds)
+    static func + (left: Instant, right: Duration) -> Instant { left.after(right.nanoseconds) }
+
+    /// For what happens with every message: a `Duration` has 128 bits, and is slow to reckon with.
+    func after(_ span: Int64) -> Instant {
+        let (sum, overflow) = nanoseconds.addingReportingOverflow(span)
         return Instant(nanoseconds: overflow ? .max : sum)
+    }
+
+    /// The earlier of two, where nil is never.
+    static func earlier(_ left: Instant?, _ right: Instant?) -> Instant? {
+        guard let left else { return right }
+        guard let right else { return left }
+        return min(left, right)
     }
 
     static func - (left: Instant, right: Instant) -> Duration { .nanoseconds(left.nanoseconds - right.nanoseconds) }

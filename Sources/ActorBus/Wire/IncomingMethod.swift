@@ -26,15 +26,20 @@ enum IncomingMethod {
     case basicNack(deliveryTag: UInt64, multiple: Bool)
     case confirmSelectOk
 
-    private static let numbers: Set<UInt32> = [
-        AMQP_CONNECTION_START_METHOD, AMQP_CONNECTION_TUNE_METHOD, AMQP_CONNECTION_OPEN_OK_METHOD,
-        AMQP_CONNECTION_CLOSE_METHOD, AMQP_CONNECTION_CLOSE_OK_METHOD, AMQP_CONNECTION_BLOCKED_METHOD,
-        AMQP_CONNECTION_UNBLOCKED_METHOD, AMQP_CHANNEL_OPEN_OK_METHOD, AMQP_CHANNEL_FLOW_METHOD,
-        AMQP_CHANNEL_CLOSE_METHOD, AMQP_CHANNEL_CLOSE_OK_METHOD, AMQP_EXCHANGE_DECLARE_OK_METHOD,
-        AMQP_QUEUE_DECLARE_OK_METHOD, AMQP_QUEUE_BIND_OK_METHOD, AMQP_BASIC_QOS_OK_METHOD, AMQP_BASIC_CONSUME_OK_METHOD,
-        AMQP_BASIC_CANCEL_METHOD, AMQP_BASIC_DELIVER_METHOD, AMQP_BASIC_RETURN_METHOD,
-        AMQP_BASIC_ACK_METHOD, AMQP_BASIC_NACK_METHOD, AMQP_CONFIRM_SELECT_OK_METHOD,
-    ]
+    /// Whether a broker may send the method to a client. The most frequent come first.
+    private static func isForClients(_ number: UInt32) -> Bool {
+        switch number {
+        case AMQP_BASIC_DELIVER_METHOD, AMQP_BASIC_ACK_METHOD, AMQP_BASIC_NACK_METHOD, AMQP_BASIC_RETURN_METHOD,
+            AMQP_BASIC_CANCEL_METHOD, AMQP_BASIC_CONSUME_OK_METHOD, AMQP_BASIC_QOS_OK_METHOD,
+            AMQP_CONFIRM_SELECT_OK_METHOD, AMQP_QUEUE_DECLARE_OK_METHOD, AMQP_QUEUE_BIND_OK_METHOD,
+            AMQP_EXCHANGE_DECLARE_OK_METHOD, AMQP_CHANNEL_OPEN_OK_METHOD, AMQP_CHANNEL_FLOW_METHOD,
+            AMQP_CHANNEL_CLOSE_METHOD, AMQP_CHANNEL_CLOSE_OK_METHOD, AMQP_CONNECTION_START_METHOD,
+            AMQP_CONNECTION_TUNE_METHOD, AMQP_CONNECTION_OPEN_OK_METHOD, AMQP_CONNECTION_CLOSE_METHOD,
+            AMQP_CONNECTION_CLOSE_OK_METHOD, AMQP_CONNECTION_BLOCKED_METHOD, AMQP_CONNECTION_UNBLOCKED_METHOD:
+            true
+        default: false
+        }
+    }
 
     /// What a channel.close or connection.close says.
     struct CloseReason {
@@ -46,7 +51,6 @@ enum IncomingMethod {
 
     /// What a basic.deliver says.
     struct DeliverHeader {
-        var consumerTag: String
         var deliveryTag: UInt64
         var redelivered: Bool
         var exchange: String
@@ -62,7 +66,7 @@ enum IncomingMethod {
         let number = unsafe UInt32(bigEndian: payload.loadUnaligned(as: UInt32.self))
         let arguments = unsafe UnsafeRawBufferPointer(rebasing: payload[4...])
         // rabbitmq-c would decode methods for brokers too, and the tables in them as deep as they are.
-        guard Self.numbers.contains(number) else {
+        guard Self.isForClients(number) else {
             throw AMQPError(.protocolViolation, "a method that is not for clients, \(number >> 16).\(number & 0xFFFF)")
         }
         if number == AMQP_CONNECTION_START_METHOD, arguments.count > 2,
@@ -118,9 +122,8 @@ enum IncomingMethod {
             let deliver = unsafe decoded.load(as: amqp_basic_deliver_t.self)
             self = unsafe .basicDeliver(
                 DeliverHeader(
-                    consumerTag: names.text(deliver.consumer_tag), deliveryTag: deliver.delivery_tag,
-                    redelivered: deliver.redelivered != 0, exchange: names.text(deliver.exchange),
-                    routingKey: names.text(deliver.routing_key)))
+                    deliveryTag: deliver.delivery_tag, redelivered: deliver.redelivered != 0,
+                    exchange: names.text(deliver.exchange), routingKey: names.text(deliver.routing_key)))
         case AMQP_BASIC_RETURN_METHOD:
             let returned = unsafe decoded.load(as: amqp_basic_return_t.self)
             self = unsafe .basicReturn(
@@ -150,28 +153,5 @@ extension IncomingMethod {
             true
         default: false
         }
-    }
-}
-
-/// Keeps the texts of names that come again with every delivery (consumer tag, exchange, routing key), so that each
-/// costs a comparison and no allocation.
-final class NameCache {
-    private var recent: [String] = []
-    private var next = 0
-
-    func text(_ bytes: amqp_bytes_t) -> String {
-        guard unsafe bytes.len > 0, let base = unsafe bytes.bytes else { return "" }
-        let wanted = unsafe UnsafeRawBufferPointer(start: base, count: bytes.len)
-        for name in recent where name.utf8.count == wanted.count {
-            if unsafe name.utf8.elementsEqual(wanted) { return name }
-        }
-        let name = unsafe String(decoding: wanted, as: UTF8.self)
-        if recent.count < 8 {
-            recent.append(name)
-        } else {
-            recent[next] = name
-            next = (next + 1) % recent.count
-        }
-        return name
     }
 }

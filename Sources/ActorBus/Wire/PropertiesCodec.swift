@@ -6,6 +6,7 @@ enum PropertiesCodec {
     static func encode(
         _ properties: MessageProperties, into target: UnsafeMutableRawBufferPointer, pool: WirePool
     ) throws(AMQPError) -> Int? {
+        let properties = properties.all
         var encoded = unsafe amqp_basic_properties_t()
         var flags: amqp_flags_t = 0
         /// A text property: nil is left out, a long one refused, since rabbitmq-c would notice only halfway.
@@ -54,7 +55,7 @@ enum PropertiesCodec {
     /// Decodes a property list. Headers that are malformed or too deep are left out, with the reason in `headersFault`,
     /// so that a poisonous message can still be handed out and put aside; nil when nothing can be read.
     static func decode(
-        _ payload: UnsafeRawBufferPointer, pool: WirePool
+        _ payload: UnsafeRawBufferPointer, pool: WirePool, names: NameCache
     ) -> (properties: MessageProperties, headersFault: String?)? {
         guard payload.count >= 2 else { return nil }
         // A second word of flags has no use in AMQP 0-9-1, and moves the table from where it is looked for.
@@ -65,11 +66,11 @@ enum PropertiesCodec {
             )
         }
         guard let headers = unsafe headers(in: payload) else {
-            return unsafe decodeChecked(payload, pool: pool).map { ($0, nil) }
+            return unsafe decodeChecked(payload, pool: pool, names: names).map { ($0, nil) }
         }
         let table = unsafe UnsafeRawBufferPointer(rebasing: payload[headers...])
         guard let fault = unsafe EncodedTable.fault(in: table) else {
-            return unsafe decodeChecked(payload, pool: pool).map { ($0, nil) }
+            return unsafe decodeChecked(payload, pool: pool, names: names).map { ($0, nil) }
         }
         let reason = "the message's headers cannot be decoded: \(fault)"
         guard let size = unsafe EncodedTable.size(in: table) else {
@@ -78,7 +79,7 @@ enum PropertiesCodec {
         var rest = unsafe Array(payload[..<headers])
         unsafe rest.append(contentsOf: payload[(headers + size)...])
         rest[0] &= ~UInt8(AMQP_BASIC_HEADERS_FLAG >> 8)
-        let properties = unsafe rest.withUnsafeBytes { unsafe decodeChecked($0, pool: pool) }
+        let properties = unsafe rest.withUnsafeBytes { unsafe decodeChecked($0, pool: pool, names: names) }
         return (properties ?? MessageProperties(deliveryMode: nil), reason)
     }
 
@@ -94,29 +95,35 @@ enum PropertiesCodec {
         return position <= payload.count ? position : nil
     }
 
-    private static func decodeChecked(_ payload: UnsafeRawBufferPointer, pool: WirePool) -> MessageProperties? {
+    private static func decodeChecked(
+        _ payload: UnsafeRawBufferPointer, pool: WirePool, names: NameCache
+    ) -> MessageProperties? {
         guard let decoded = unsafe pool.decodeBasicProperties(payload) else { return nil }
         let flags = unsafe Int32(decoded.pointee._flags)
         func text(_ flag: Int32, _ bytes: amqp_bytes_t) -> String? { flags & flag == 0 ? nil : unsafe bytes.text }
-        var properties = MessageProperties(deliveryMode: nil)
-        unsafe properties.contentType = text(AMQP_BASIC_CONTENT_TYPE_FLAG, decoded.pointee.content_type)
-        unsafe properties.contentEncoding = text(AMQP_BASIC_CONTENT_ENCODING_FLAG, decoded.pointee.content_encoding)
+        /// A text that is most likely the same as in the message before.
+        func name(_ flag: Int32, _ bytes: amqp_bytes_t) -> String? {
+            flags & flag == 0 ? nil : unsafe names.text(bytes)
+        }
+        var fields = MessageProperties.Fields()
+        unsafe fields.contentType = name(AMQP_BASIC_CONTENT_TYPE_FLAG, decoded.pointee.content_type)
+        unsafe fields.contentEncoding = name(AMQP_BASIC_CONTENT_ENCODING_FLAG, decoded.pointee.content_encoding)
         if flags & AMQP_BASIC_HEADERS_FLAG != 0 {
-            unsafe properties.headers = TableCodec.decode(decoded.pointee.headers)
+            unsafe fields.headers = TableCodec.decode(decoded.pointee.headers)
         }
         if flags & AMQP_BASIC_DELIVERY_MODE_FLAG != 0 {
-            properties.deliveryMode = unsafe .init(rawValue: decoded.pointee.delivery_mode)
+            fields.deliveryMode = unsafe .init(rawValue: decoded.pointee.delivery_mode)
         }
-        if flags & AMQP_BASIC_PRIORITY_FLAG != 0 { properties.priority = unsafe decoded.pointee.priority }
-        unsafe properties.correlationID = text(AMQP_BASIC_CORRELATION_ID_FLAG, decoded.pointee.correlation_id)
-        unsafe properties.replyTo = text(AMQP_BASIC_REPLY_TO_FLAG, decoded.pointee.reply_to)
-        unsafe properties.expiration = text(AMQP_BASIC_EXPIRATION_FLAG, decoded.pointee.expiration)
-        unsafe properties.messageID = text(AMQP_BASIC_MESSAGE_ID_FLAG, decoded.pointee.message_id)
-        if flags & AMQP_BASIC_TIMESTAMP_FLAG != 0 { properties.timestamp = unsafe decoded.pointee.timestamp }
-        unsafe properties.type = text(AMQP_BASIC_TYPE_FLAG, decoded.pointee.type)
-        unsafe properties.userID = text(AMQP_BASIC_USER_ID_FLAG, decoded.pointee.user_id)
-        unsafe properties.appID = text(AMQP_BASIC_APP_ID_FLAG, decoded.pointee.app_id)
-        return properties
+        if flags & AMQP_BASIC_PRIORITY_FLAG != 0 { fields.priority = unsafe decoded.pointee.priority }
+        unsafe fields.correlationID = text(AMQP_BASIC_CORRELATION_ID_FLAG, decoded.pointee.correlation_id)
+        unsafe fields.replyTo = text(AMQP_BASIC_REPLY_TO_FLAG, decoded.pointee.reply_to)
+        unsafe fields.expiration = text(AMQP_BASIC_EXPIRATION_FLAG, decoded.pointee.expiration)
+        unsafe fields.messageID = text(AMQP_BASIC_MESSAGE_ID_FLAG, decoded.pointee.message_id)
+        if flags & AMQP_BASIC_TIMESTAMP_FLAG != 0 { fields.timestamp = unsafe decoded.pointee.timestamp }
+        unsafe fields.type = name(AMQP_BASIC_TYPE_FLAG, decoded.pointee.type)
+        unsafe fields.userID = name(AMQP_BASIC_USER_ID_FLAG, decoded.pointee.user_id)
+        unsafe fields.appID = name(AMQP_BASIC_APP_ID_FLAG, decoded.pointee.app_id)
+        return MessageProperties(fields)
     }
 }
 

@@ -69,6 +69,7 @@ extension amqp_bytes_t {
     var text: String {
         guard unsafe len > 0, let bytes = unsafe bytes else { return "" }
         let raw = unsafe UnsafeRawBufferPointer(start: bytes, count: len)
+        if unsafe raw.allSatisfy({ $0 < 0x80 }) { return unsafe String(decoding: raw, as: UTF8.self) }
         if let text = unsafe String(validating: raw, as: UTF8.self) { return text }
         var repaired = String.UnicodeScalarView()
         for scalar in unsafe String(decoding: raw, as: UTF8.self).unicodeScalars {

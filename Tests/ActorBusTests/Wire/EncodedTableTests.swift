@@ -84,7 +84,9 @@ import Testing
             guard fault(bytes) == nil else { continue }
             // Flags: headers only.
             let payload = [0x20, 0x00] + bytes
-            let decoded = unsafe payload.withUnsafeBytes { unsafe PropertiesCodec.decode($0, pool: pool) }
+            let decoded = unsafe payload.withUnsafeBytes {
+                unsafe PropertiesCodec.decode($0, pool: pool, names: NameCache())
+            }
             pool.recycle()
             #expect(decoded != nil)
         }

@@ -16,7 +16,7 @@ import Testing
 
     private func decoded(_ bytes: [UInt8]) -> (properties: MessageProperties, headersFault: String?)? {
         defer { pool.recycle() }
-        return unsafe bytes.withUnsafeBytes { unsafe PropertiesCodec.decode($0, pool: pool) }
+        return unsafe bytes.withUnsafeBytes { unsafe PropertiesCodec.decode($0, pool: pool, names: NameCache()) }
     }
 
     static let everyValue: FieldTable = [
@@ -204,7 +204,7 @@ import Testing
             let bytes = payload.raw(Wire.nestedTable(depth: 20_000)).bytes
             let pool = WirePool()
             try await onAConnectionsThread {
-                _ = unsafe bytes.withUnsafeBytes { unsafe PropertiesCodec.decode($0, pool: pool) }
+                _ = unsafe bytes.withUnsafeBytes { unsafe PropertiesCodec.decode($0, pool: pool, names: NameCache()) }
             }
         }
     }

@@ -49,7 +49,9 @@ import Testing
             Message(body: [1], properties: properties), exchange: "", routingKey: "k", mandatory: false, channel: 1,
             frameMax: Self.frameMax)
         let header = try frames(try pair.sent(by: buffer))[1].payload
-        let back = unsafe header[12...].withUnsafeBytes { unsafe PropertiesCodec.decode($0, pool: WirePool()) }
+        let back = unsafe header[12...].withUnsafeBytes {
+            unsafe PropertiesCodec.decode($0, pool: WirePool(), names: NameCache())
+        }
         #expect(back?.properties == properties)
     }
 
