@@ -4,6 +4,7 @@ import ArgumentParser
 struct Benchmarks: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "Benchmarks",
-        abstract: "Measures ActorBus beside other AMQP clients, and the pipeline end to end.",
-        subcommands: [])
+        abstract: "Measures ActorBus beside other AMQP clients.",
+        subcommands: [ClientCommand.self, WorkerCommand.self],
+        defaultSubcommand: ClientCommand.self)
 }

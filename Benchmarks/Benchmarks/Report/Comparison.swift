@@ -29,15 +29,15 @@ struct Comparison {
     private func cells(
         _ figure: Figure, _ old: Report.Row, _ new: Report.Row, _ before: Report.Group, _ now: Report.Group
     ) -> [String]? {
-        guard let was = old.figures[figure.key], let is_ = new.figures[figure.key] else { return nil }
+        guard let was = old.figures[figure.key], let current = new.figures[figure.key] else { return nil }
         let ratios: (Double, Double)? =
             if let first = before.ratio(old, figure), let second = now.ratio(new, figure) { (first, second) } else {
                 nil
             }
-        let (first, second) = ratios ?? (was.median, is_.median)
+        let (first, second) = ratios ?? (was.median, current.median)
         guard first > 0 else { return nil }
         let change = second / first - 1
-        let verdict = Self.verdict(change, noise: was.spread + is_.spread, figure.better)
+        let verdict = Self.verdict(change, noise: was.spread + current.spread, figure.better)
         let digits = ratios == nil ? figure.digits : 2
         let unit = ratios == nil ? "" : "x"
         return [

@@ -1,0 +1,161 @@
+import Synchronization
+
+/// Runs the contenders in turn, over and over, against one private broker.
+struct ClientBenchmark: Sendable {
+    var scenarios: [Scenario]
+    var contenders: [Contender]
+    /// How often each contender does each work.
+    var rounds: Int
+    /// Whether a further round, not timed, counts system calls.
+    var countsSystemCalls: Bool
+    /// Makes queues go; need not be among the contenders.
+    var deleter: Contender
+
+    /// Counting system calls slows a process down, and a part of the messages tells as much.
+    private static let systemCallDivisor = 4
+
+    func run() async throws -> Report {
+        let started = ReportFile.now()
+        var versions: [String: String] = [:]
+        for contender in contenders {
+            guard let arguments = contender.versionArguments else { continue }
+            versions[contender.name] = try await RivalProcess.output(contender, arguments)
+        }
+        Progress.say("starting a private broker")
+        let (groups, brokerVersion) = try await BenchBroker.with(deleter: deleter) { broker in
+            (try await measure(broker), broker.version)
+        }
+        versions["RabbitMQ"] = brokerVersion
+        return Report(
+            started: started, machine: .current(), versions: versions, groups: groups, notes: Self.notes)
+    }
+
+    private func measure(_ broker: BenchBroker) async throws -> [Report.Group] {
+        var series = [Series](repeating: Series(), count: scenarios.count)
+        let passes = rounds + (countsSystemCalls ? 1 : 0)
+        var progress = Progress(total: passes * scenarios.count * contenders.count)
+        var run = 0
+        for pass in 0..<passes {
+            let counting = pass == rounds
+            for (index, scenario) in scenarios.enumerated() {
+                for contender in order(in: pass) {
+                    run += 1
+                    progress.step(
+                        "\(counting ? "system calls" : "round \(pass + 1)"): \(scenario.key), \(contender.name)")
+                    if counting, scenario.work == .idle { continue }
+                    let figures =
+                        counting
+                        ? try await countSystemCalls(contender, scenario, run: run, broker)
+                        : try await time(contender, scenario, run: run, broker)
+                    series[index].add(figures, of: contender.name)
+                }
+            }
+        }
+        let hasBaseline = contenders.contains { $0.name == Contender.baseline }
+        return zip(scenarios, series).map { scenario, series in
+            Report.Group(
+                key: scenario.key, title: scenario.title, figures: scenario.figures,
+                baseline: hasBaseline ? Contender.baseline : nil,
+                rows: contenders.compactMap { contender in series.rows.first { $0.contender == contender.name } })
+        }
+    }
+
+    /// Another begins each round, so that none always runs after the same neighbour.
+    private func order(in pass: Int) -> [Contender] {
+        let first = pass % contenders.count
+        return Array(contenders[first...] + contenders[..<first])
+    }
+
+    private func time(
+        _ contender: Contender, _ scenario: Scenario, run: Int, _ broker: BenchBroker
+    ) async throws -> [Figure: Double] {
+        let figures = Mutex<[Figure: Double]>([:])
+        let brokerBefore = Mutex(0.0)
+        let order = try await withQueues(scenario, run: run, broker) { order in
+            try await RivalProcess.run(contender, order) { _ in
+                let cpu = try broker.cpuSeconds()
+                brokerBefore.withLock { $0 = cpu }
+            } whenDone: { process, result in
+                let brokerCPU = try broker.cpuSeconds() - brokerBefore.withLock { $0 }
+                let memory = try ProcessFigures.memory(of: process)
+                try check(result, scenario)
+                figures.withLock {
+                    $0 = Self.figures(result, scenario, brokerCPU: brokerCPU, memory: memory)
+                }
+            }
+            return order
+        }
+        var found = figures.withLock { $0 }
+        if scenario.work == .latency {
+            defer { TemporaryFiles.remove(order.samples) }
+            found.merge(try Latencies.read(order.samples, count: scenario.count)) { $1 }
+        }
+        return found
+    }
+
+    private func countSystemCalls(
+        _ contender: Contender, _ scenario: Scenario, run: Int, _ broker: BenchBroker
+    ) async throws -> [Figure: Double] {
+        let part = scenario.divided(by: Self.systemCallDivisor)
+        let calls = Mutex(0)
+        let count = Mutex<SystemCallCount?>(nil)
+        let order = try await withQueues(part, run: run, broker) { order in
+            try await RivalProcess.run(contender, order) { process in
+                let started = try await SystemCallCount.start(process)
+                count.withLock { $0 = started }
+            } whenDone: { _, result in
+                try check(result, part)
+                let total = try await count.withLock { $0 }?.total() ?? 0
+                calls.withLock { $0 = total }
+            }
+            return order
+        }
+        if scenario.work == .latency { TemporaryFiles.remove(order.samples) }
+        return [.systemCalls: Double(calls.withLock { $0 }) / Double(part.count)]
+    }
+
+    private func withQueues(
+        _ scenario: Scenario, run: Int, _ broker: BenchBroker, _ body: (WorkOrder) async throws -> WorkOrder
+    ) async throws -> WorkOrder {
+        var (order, queues) = try await broker.prepare(scenario, run: run)
+        if scenario.work == .latency { order.samples = TemporaryFiles.path("latencies") }
+        order = try await body(order)
+        try await broker.finish(scenario, queues: queues)
+        return order
+    }
+
+    /// That the work was done in full.
+    private func check(_ result: RivalProcess.Result, _ scenario: Scenario) throws {
+        let bytes = Int64(scenario.count) * Int64(scenario.size)
+        guard result.count == scenario.count, scenario.work == .idle || result.bytes == bytes else {
+            throw BenchmarkError(
+                "\(result.count) messages with \(result.bytes) bytes, where \(scenario.count) with \(bytes) were due")
+        }
+    }
+
+    private static func figures(
+        _ result: RivalProcess.Result, _ scenario: Scenario, brokerCPU: Double, memory: ProcessFigures.Memory
+    ) -> [Figure: Double] {
+        let seconds = Double(result.wallNanoseconds) / 1e9
+        if scenario.work == .idle {
+            return [
+                .resident: memory.residentMB, .privateMemory: memory.privateMB,
+                .idleCPU: Double(result.cpuNanoseconds) / 1e6 / seconds,
+            ]
+        }
+        let count = Double(scenario.count)
+        return [
+            .rate: count / seconds, .clientCPU: Double(result.cpuNanoseconds) / 1e3 / count,
+            .brokerCPU: brokerCPU * 1e6 / count, .resident: memory.residentMB, .privateMemory: memory.privateMB,
+        ]
+    }
+
+    private static let notes = [
+        "A figure is the median of the runs, ±half the way from the lowest to the highest, then its ratio to rabbitmq-c.",
+        "Messages are persistent, queues durable and classic, acknowledgments one for each delivery, in every client.",
+        "ActorBus has no publishing without confirms: in the rows \"publish\" it awaits the confirm of every message, from a window of 1000 tasks, where the others await none but a last round trip.",
+        "In \"latency\" acknowledgment and confirm are awaited outside the sample, by every client.",
+        "syscalls/msg is counted in a run of its own under strace, which slows the client and so may change how it batches.",
+        "broker µs/msg is the broker's CPU time, in steps of 10 ms over the whole run.",
+    ]
+}
