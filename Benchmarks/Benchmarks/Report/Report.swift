@@ -26,7 +26,7 @@ struct Report: Codable, Sendable {
     /// RFC 3339.
     var started: String
     var machine: Machine
-    /// Versions of the contenders and of the broker.
+    /// Of the contenders and of the broker, with their own names in them.
     var versions: [String: String]
     var groups: [Group]
     /// What a reader of the tables should know.

@@ -5,7 +5,7 @@ enum ReportText {
     static func render(_ report: Report) -> String {
         var text = "\(report.started)  \(report.machine.summary)\n"
         text +=
-            report.versions.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ") + "\n"
+            report.versions.sorted { $0.key < $1.key }.map(\.value).joined(separator: "; ") + "\n"
         for group in report.groups { text += "\n" + render(group) + "\n" }
         if !report.notes.isEmpty { text += "\n" + report.notes.map { "* \($0)" }.joined(separator: "\n") + "\n" }
         return text

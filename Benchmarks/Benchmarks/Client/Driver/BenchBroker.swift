@@ -1,7 +1,6 @@
 import ActorBus
 import LocalBroker
 import Logging
-import Subprocess
 
 /// The private broker, and the queues of a run on it.
 struct BenchBroker: Sendable {
@@ -85,7 +84,7 @@ struct BenchBroker: Sendable {
         }
         var order = WorkOrder(.delete, broker: address)
         order.queue = queues.joined(separator: ",")
-        try await RivalProcess.finish(deleter, order)
+        _ = try await RivalProcess.output(deleter, deleter.arguments, order)
     }
 
     private func fill(_ queue: String, _ scenario: Scenario) async throws {

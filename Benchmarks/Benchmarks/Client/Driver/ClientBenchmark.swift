@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Runs the contenders in turn, over and over, against one private broker.
 struct ClientBenchmark: Sendable {
     var scenarios: [Scenario]
@@ -16,39 +14,57 @@ struct ClientBenchmark: Sendable {
 
     func run() async throws -> Report {
         let started = ReportFile.now()
-        var versions: [String: String] = [:]
-        for contender in contenders {
-            guard let arguments = contender.versionArguments else { continue }
-            versions[contender.name] = try await RivalProcess.output(contender, arguments)
-        }
+        var versions = try await contenderVersions()
         Progress.say("starting a private broker")
         let (groups, brokerVersion) = try await BenchBroker.with(deleter: deleter) { broker in
             (try await measure(broker), broker.version)
         }
-        versions["RabbitMQ"] = brokerVersion
+        versions["broker"] = "RabbitMQ \(brokerVersion)"
         return Report(
             started: started, machine: .current(), versions: versions, groups: groups, notes: Self.notes)
     }
 
+    private func contenderVersions() async throws -> [String: String] {
+        var versions: [String: String] = [:]
+        for contender in contenders {
+            guard let arguments = contender.versionArguments else { continue }
+            let nowhere = WorkOrder(.idle, broker: .init(port: 0))
+            versions[contender.name] = try await RivalProcess.output(contender, arguments, nowhere)
+        }
+        return versions
+    }
+
     private func measure(_ broker: BenchBroker) async throws -> [Report.Group] {
         var series = [Series](repeating: Series(), count: scenarios.count)
-        let passes = rounds + (countsSystemCalls ? 1 : 0)
-        var progress = Progress(total: passes * scenarios.count * contenders.count)
+        let counted = countsSystemCalls ? scenarios.filter { $0.work != .idle } : []
+        var progress = Progress(total: (rounds * scenarios.count + counted.count) * contenders.count)
         var run = 0
-        for pass in 0..<passes {
-            let counting = pass == rounds
+        for round in 0..<rounds {
             for (index, scenario) in scenarios.enumerated() {
-                for contender in order(in: pass) {
-                    run += 1
-                    progress.step(
-                        "\(counting ? "system calls" : "round \(pass + 1)"): \(scenario.key), \(contender.name)")
-                    if counting, scenario.work == .idle { continue }
-                    let figures =
-                        counting
-                        ? try await countSystemCalls(contender, scenario, run: run, broker)
-                        : try await time(contender, scenario, run: run, broker)
-                    series[index].add(figures, of: contender.name)
+                if scenario.work == .idle {
+                    for contender in contenders {
+                        progress.step("round \(round + 1): \(scenario.key), \(contender.name)")
+                    }
+                    for (contender, figures) in try await idle(scenario, run: run, broker) {
+                        series[index].add(figures, of: contender)
+                    }
+                    run += contenders.count
+                    continue
                 }
+                for contender in order(in: round) {
+                    run += 1
+                    progress.step("round \(round + 1): \(scenario.key), \(contender.name)")
+                    series[index].add(try await time(contender, scenario, run: run, broker), of: contender.name)
+                }
+            }
+        }
+        for scenario in counted {
+            guard let index = scenarios.firstIndex(where: { $0.key == scenario.key }) else { continue }
+            for contender in contenders {
+                run += 1
+                progress.step("system calls: \(scenario.key), \(contender.name)")
+                series[index].add(
+                    try await countSystemCalls(contender, scenario, run: run, broker), of: contender.name)
             }
         }
         let hasBaseline = contenders.contains { $0.name == Contender.baseline }
@@ -57,6 +73,20 @@ struct ClientBenchmark: Sendable {
                 key: scenario.key, title: scenario.title, figures: scenario.figures,
                 baseline: hasBaseline ? Contender.baseline : nil,
                 rows: contenders.compactMap { contender in series.rows.first { $0.contender == contender.name } })
+        }
+    }
+
+    /// All at once, since those who do nothing are in nobody's way.
+    private func idle(
+        _ scenario: Scenario, run: Int, _ broker: BenchBroker
+    ) async throws -> [(contender: String, figures: [Figure: Double])] {
+        try await withThrowingTaskGroup { group in
+            for (index, contender) in contenders.enumerated() {
+                group.addTask {
+                    (contender.name, try await time(contender, scenario, run: run + index + 1, broker))
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
         }
     }
 
@@ -69,59 +99,47 @@ struct ClientBenchmark: Sendable {
     private func time(
         _ contender: Contender, _ scenario: Scenario, run: Int, _ broker: BenchBroker
     ) async throws -> [Figure: Double] {
-        let figures = Mutex<[Figure: Double]>([:])
-        let brokerBefore = Mutex(0.0)
-        let order = try await withQueues(scenario, run: run, broker) { order in
-            try await RivalProcess.run(contender, order) { _ in
-                let cpu = try broker.cpuSeconds()
-                brokerBefore.withLock { $0 = cpu }
-            } whenDone: { process, result in
-                let brokerCPU = try broker.cpuSeconds() - brokerBefore.withLock { $0 }
+        try await withQueues(scenario, run: run, broker) { order in
+            var figures = try await RivalProcess.run(contender, order) { _ in
+                try broker.cpuSeconds()
+            } whenDone: { process, result, brokerBefore in
+                let brokerCPU = try broker.cpuSeconds() - brokerBefore
                 let memory = try ProcessFigures.memory(of: process)
                 try check(result, scenario)
-                figures.withLock {
-                    $0 = Self.figures(result, scenario, brokerCPU: brokerCPU, memory: memory)
-                }
+                return Self.figures(result, scenario, brokerCPU: brokerCPU, memory: memory)
             }
-            return order
+            if scenario.work == .latency {
+                figures.merge(try Latencies.read(order.samples, count: scenario.count)) { $1 }
+            }
+            return figures
         }
-        var found = figures.withLock { $0 }
-        if scenario.work == .latency {
-            defer { TemporaryFiles.remove(order.samples) }
-            found.merge(try Latencies.read(order.samples, count: scenario.count)) { $1 }
-        }
-        return found
     }
 
     private func countSystemCalls(
         _ contender: Contender, _ scenario: Scenario, run: Int, _ broker: BenchBroker
     ) async throws -> [Figure: Double] {
         let part = scenario.divided(by: Self.systemCallDivisor)
-        let calls = Mutex(0)
-        let count = Mutex<SystemCallCount?>(nil)
-        let order = try await withQueues(part, run: run, broker) { order in
-            try await RivalProcess.run(contender, order) { process in
-                let started = try await SystemCallCount.start(process)
-                count.withLock { $0 = started }
-            } whenDone: { _, result in
+        return try await withQueues(part, run: run, broker) { order in
+            let calls = try await RivalProcess.run(contender, order) { process in
+                try await SystemCallCount.start(process)
+            } whenDone: { _, result, count in
                 try check(result, part)
-                let total = try await count.withLock { $0 }?.total() ?? 0
-                calls.withLock { $0 = total }
+                return try await count.total()
             }
-            return order
+            return [.systemCalls: Double(calls) / Double(part.count)]
         }
-        if scenario.work == .latency { TemporaryFiles.remove(order.samples) }
-        return [.systemCalls: Double(calls.withLock { $0 }) / Double(part.count)]
     }
 
+    /// Queues, and a file for latencies, for as long as `body` runs.
     private func withQueues(
-        _ scenario: Scenario, run: Int, _ broker: BenchBroker, _ body: (WorkOrder) async throws -> WorkOrder
-    ) async throws -> WorkOrder {
+        _ scenario: Scenario, run: Int, _ broker: BenchBroker, _ body: (WorkOrder) async throws -> [Figure: Double]
+    ) async throws -> [Figure: Double] {
         var (order, queues) = try await broker.prepare(scenario, run: run)
         if scenario.work == .latency { order.samples = TemporaryFiles.path("latencies") }
-        order = try await body(order)
+        defer { if scenario.work == .latency { TemporaryFiles.remove(order.samples) } }
+        let figures = try await body(order)
         try await broker.finish(scenario, queues: queues)
-        return order
+        return figures
     }
 
     /// That the work was done in full.

@@ -23,7 +23,7 @@ struct Contender: Sendable {
     private static func python(_ name: String) -> Contender {
         let script = "Benchmarks/Rivals/python/\(name == "pika" ? "pika" : "aio_pika")_rival.py"
         return Contender(
-            name: name, program: ".build/bench-venv/bin/python", arguments: [script],
-            versionArguments: [script, "version"])
+            name: name, program: ".build/bench-venv/bin/python", arguments: ["-B", script],
+            versionArguments: ["-B", script, "version"])
     }
 }
