@@ -17,8 +17,8 @@ void start_consumer(amqp_connection_state_t connection, const struct settings *s
 /* Publishes one persistent message of the settings' size. */
 void publish(amqp_connection_state_t connection, const struct settings *settings, amqp_bytes_t body);
 
-/* Reads up to the next confirm of the broker, and returns how many of the messages up to `last` it adds; `confirmed` has a byte
- * for each tag, and `lowest` is the first tag that is not confirmed. */
+/* Reads the broker's next confirm and returns how many of the messages up to `last` it adds; `confirmed` has a byte for
+ * each tag, and `lowest` is the first tag that is not confirmed. */
 long wait_for_confirm(amqp_connection_state_t connection, uint8_t *confirmed, uint64_t *lowest, uint64_t last);
 
 /* Takes one delivery, acknowledges it, and returns its size. */

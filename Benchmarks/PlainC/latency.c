@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* One message in flight: published on one connection, consumed on another. A sample is the time from the call that publishes to the
- * delivery in hand; acknowledgment and confirm come after it and before the next message. */
+/* One message in flight: published on one connection, consumed on another. A sample is the time from the call that
+ * publishes to the delivery in hand; acknowledgment and confirm come after it and before the next message. */
 void work_latency(const struct settings *settings) {
     amqp_connection_state_t publishing = open_connection(settings), consuming = open_connection(settings);
     amqp_bytes_t body = make_body(settings);

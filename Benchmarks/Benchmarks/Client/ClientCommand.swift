@@ -20,7 +20,7 @@ struct ClientCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How often each client does each work.", valueName: "n"))
     var rounds: Int?
 
-    @Flag(help: "One round with a fifth of the messages: a look, not a measurement.")
+    @Flag(help: "One round with a fifth of the messages of the main scenarios: a look, not a measurement.")
     var quick = false
 
     @Flag(help: "Leave out the round under strace that counts system calls.")
@@ -40,12 +40,13 @@ struct ClientCommand: AsyncParsableCommand {
         guard let deleter = all.first(where: { $0.name == Contender.baseline }) else { return }
         let benchmark = ClientBenchmark(
             scenarios: try chosenScenarios(), contenders: try chosenContenders(), rounds: rounds ?? (quick ? 1 : 3),
-            countsSystemCalls: !noSyscalls, deleter: deleter)
+            countsSystemCalls: !noSyscalls, systemCallDivisor: quick ? 1 : 4, deleter: deleter)
         try output.publish(try await benchmark.run(), earlier: earlier)
     }
 
     private func chosenScenarios() throws -> [Scenario] {
         let chosen = try choose(Scenario.all, names: scenarios, what: "scenario", key: \.key)
+            .filter { !quick || scenarios != nil || $0.isQuick }
         guard quick else { return chosen }
         return chosen.map { scenario in
             var part = scenario.divided(by: 5)

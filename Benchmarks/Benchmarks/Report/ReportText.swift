@@ -7,7 +7,7 @@ enum ReportText {
         text +=
             report.versions.sorted { $0.key < $1.key }.map(\.value).joined(separator: "; ") + "\n"
         for group in report.groups { text += "\n" + render(group) + "\n" }
-        if !report.notes.isEmpty { text += "\n" + report.notes.map { "* \($0)" }.joined(separator: "\n") + "\n" }
+        if !report.notes.isEmpty { text += "\n" + report.notes.joined(separator: "\n") + "\n" }
         return text
     }
 

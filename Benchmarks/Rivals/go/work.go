@@ -125,7 +125,8 @@ func workConsume(s settings) {
 	require(connection.Close(), "connection.close")
 }
 
-// One message in flight: published on one connection, consumed on another. Acknowledgment and confirm are outside the sample.
+// One message in flight: published on one connection, consumed on another. Acknowledgment and confirm are outside the
+// sample.
 func workLatency(s settings) {
 	publishing, publisher := s.connect()
 	consuming, consumer := s.connect()

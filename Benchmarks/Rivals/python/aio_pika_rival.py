@@ -78,7 +78,7 @@ async def consume(settings):
 
 
 async def latency(settings):
-    """One message in flight: published on one connection, consumed on another. Acknowledgment and confirm are outside the sample."""
+    """One message in flight, over two connections. Acknowledgment and confirm are outside the sample."""
     publishing, publisher = await connect(settings)
     consuming, consumer = await connect(settings)
     target = await exchange(settings, publisher)

@@ -173,7 +173,7 @@ def consume(settings):
 
 
 def latency(settings):
-    """One message in flight: published on one connection, consumed on another. Acknowledgment and confirm are outside the sample."""
+    """One message in flight, over two connections. Acknowledgment and confirm are outside the sample."""
     samples = []
     size = start = outstanding = 0
     watch = None

@@ -6,11 +6,10 @@ struct ClientBenchmark: Sendable {
     var rounds: Int
     /// Whether a further round, not timed, counts system calls.
     var countsSystemCalls: Bool
+    /// Counting system calls slows a process down, and a part of the messages tells as much.
+    var systemCallDivisor: Int
     /// Makes queues go; need not be among the contenders.
     var deleter: Contender
-
-    /// Counting system calls slows a process down, and a part of the messages tells as much.
-    private static let systemCallDivisor = 4
 
     func run() async throws -> Report {
         let started = ReportFile.now()
@@ -118,7 +117,7 @@ struct ClientBenchmark: Sendable {
     private func countSystemCalls(
         _ contender: Contender, _ scenario: Scenario, run: Int, _ broker: BenchBroker
     ) async throws -> [Figure: Double] {
-        let part = scenario.divided(by: Self.systemCallDivisor)
+        let part = scenario.divided(by: systemCallDivisor)
         return try await withQueues(part, run: run, broker) { order in
             let calls = try await RivalProcess.run(contender, order) { process in
                 try await SystemCallCount.start(process)
@@ -169,11 +168,12 @@ struct ClientBenchmark: Sendable {
     }
 
     private static let notes = [
-        "A figure is the median of the runs, ±half the way from the lowest to the highest, then its ratio to rabbitmq-c.",
-        "Messages are persistent, queues durable and classic, acknowledgments one for each delivery, in every client.",
-        "ActorBus has no publishing without confirms: in the rows \"publish\" it awaits the confirm of every message, from a window of 1000 tasks, where the others await none but a last round trip.",
-        "In \"latency\" acknowledgment and confirm are awaited outside the sample, by every client.",
-        "syscalls/msg is counted in a run of its own under strace, which slows the client and so may change how it batches.",
-        "broker µs/msg is the broker's CPU time, in steps of 10 ms over the whole run.",
+        "A figure is the median of the runs, ±half the way from the lowest to the highest, and its ratio to rabbitmq-c.",
+        "Every client: persistent messages, durable classic queues, an acknowledgment for each delivery.",
+        "ActorBus publishes with confirms only: in \"publish\" each of 1000 tasks awaits its own messages' confirms,",
+        "  where the others await nothing but one round trip at the end.",
+        "In \"latency\" every client awaits the confirm as well, outside the sample.",
+        "syscalls/msg: from a run of its own under strace, which slows a client and so may change how it batches.",
+        "broker µs/msg: the broker's CPU time, read in steps of 10 ms over a whole run.",
     ]
 }

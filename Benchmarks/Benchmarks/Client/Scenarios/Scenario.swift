@@ -12,6 +12,8 @@ struct Scenario: Sendable {
     /// More than one: bound to a fanout exchange.
     var queues = 1
     var seconds = 0
+    /// Whether a quick look has it.
+    var isQuick = false
 
     var figures: [Figure] {
         switch work {
@@ -25,20 +27,21 @@ struct Scenario: Sendable {
     /// The same work with a part of the messages.
     func divided(by divisor: Int) -> Scenario {
         var scenario = self
-        // Ten times the window at least, so that it is full most of the time.
-        scenario.count = max(count / divisor, min(count, max(100, size > 4096 ? 0 : window * 2)))
+        // Several windows at least, so that it is full most of the time.
+        let least = max(200, size > 4096 ? 0 : window * 4)
+        scenario.count = max(count / divisor, min(count, least))
         return scenario
     }
 
     static let all: [Scenario] = [
-        Scenario(key: "publish", title: "Publish, 256 B", work: .publish, count: 12_000, window: 1000),
+        Scenario(key: "publish", title: "Publish, 256 B", work: .publish, count: 12_000, window: 1000, isQuick: true),
         Scenario(
             key: "publish-1k", title: "Publish, 1 KiB", work: .publish, count: 10_000, size: 1024, window: 1000),
         Scenario(
             key: "publish-64k", title: "Publish, 64 KiB", work: .publish, count: 1_000, size: 65_536, window: 1000),
         Scenario(
             key: "confirm-1000", title: "Publish with confirms, window of 1000, 256 B", work: .confirm, count: 12_000,
-            window: 1000),
+            window: 1000, isQuick: true),
         Scenario(
             key: "confirm-1000-1k", title: "Publish with confirms, window of 1000, 1 KiB", work: .confirm,
             count: 10_000, size: 1024, window: 1000),
@@ -47,16 +50,16 @@ struct Scenario: Sendable {
             count: 1_000, size: 65_536, window: 1000),
         Scenario(
             key: "confirm-1", title: "Publish with confirms, one at a time, 256 B", work: .confirm, count: 2_000,
-            window: 1),
+            window: 1, isQuick: true),
         Scenario(
             key: "consume-1", title: "Consume, an acknowledgment each, prefetch 1, 256 B", work: .consume,
-            count: 4_000, prefetch: 1),
+            count: 4_000, prefetch: 1, isQuick: true),
         Scenario(
             key: "consume-100", title: "Consume, an acknowledgment each, prefetch 100, 256 B", work: .consume,
-            count: 15_000, prefetch: 100),
+            count: 15_000, prefetch: 100, isQuick: true),
         Scenario(
             key: "consume-1000", title: "Consume, an acknowledgment each, prefetch 1000, 256 B", work: .consume,
-            count: 15_000, prefetch: 1000),
+            count: 15_000, prefetch: 1000, isQuick: true),
         Scenario(
             key: "consume-100-1k", title: "Consume, an acknowledgment each, prefetch 100, 1 KiB", work: .consume,
             count: 10_000, size: 1024, prefetch: 100),
@@ -65,7 +68,7 @@ struct Scenario: Sendable {
             count: 1_000, size: 65_536, prefetch: 100),
         Scenario(
             key: "latency", title: "One message in flight, from the call that publishes to the delivery, 256 B",
-            work: .latency, count: 2_000),
+            work: .latency, count: 2_000, isQuick: true),
         Scenario(
             key: "fanout-3", title: "Publish with confirms to three queues, window of 1000, 256 B", work: .confirm,
             count: 6_000, window: 1000, queues: 3),
@@ -75,6 +78,6 @@ struct Scenario: Sendable {
         Scenario(
             key: "connections-100", title: "Publish with confirms over 100 connections, window of 1000 in all, 256 B",
             work: .confirm, count: 10_000, window: 1000, connections: 100),
-        Scenario(key: "idle", title: "Idle: a consumer on an empty queue", work: .idle, seconds: 5),
+        Scenario(key: "idle", title: "Idle: a consumer on an empty queue", work: .idle, seconds: 5, isQuick: true),
     ]
 }

@@ -3,12 +3,14 @@ import FoundationEssentials
 import Logging
 
 /// The work, written as a user of the library would write it.
+///
+/// It runs on the cooperative pool (`@concurrent`), as the tasks of a service do, and not on the main actor.
 struct ActorBusWorker {
     let order: WorkOrder
 
     /// With confirms always, for ActorBus publishes in no other way: a window of tasks that each await their own
     /// message's confirm.
-    func publish() async throws {
+    @concurrent func publish() async throws {
         var connections: [AMQPConnection] = []
         var parts: [(publisher: Publisher, count: Int)] = []
         let window = max(1, order.window / order.connections)
@@ -38,7 +40,7 @@ struct ActorBusWorker {
         for connection in connections { await connection.close() }
     }
 
-    func consume() async throws {
+    @concurrent func consume() async throws {
         let connection = try await connect()
         var count = 0
         var bytes: Int64 = 0
@@ -56,7 +58,7 @@ struct ActorBusWorker {
 
     /// One message in flight: published on one connection, consumed on another. Acknowledgment and confirm are outside
     /// the sample.
-    func latency() async throws {
+    @concurrent func latency() async throws {
         let publishing = try await connect()
         let consuming = try await connect()
         let publisher = try await publishing.publisher(window: 1)
@@ -84,7 +86,7 @@ struct ActorBusWorker {
         await consuming.close()
     }
 
-    func idle() async throws {
+    @concurrent func idle() async throws {
         let connection = try await connect()
         let queue = order.queue
         let consumer = Task {
