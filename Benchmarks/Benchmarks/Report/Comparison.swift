@@ -1,7 +1,8 @@
 /// A report beside an earlier one.
 ///
 /// Where a group has a baseline, its ratios are compared, which a busier machine shifts less than it shifts the plain
-/// figures; elsewhere the medians are. A change within the spread of both reports is none.
+/// figures; elsewhere the medians are. A change within the spread of both reports is none, and single runs have no
+/// spread, so that nothing is said of them.
 struct Comparison {
     let earlier: Report
     let later: Report
@@ -37,7 +38,10 @@ struct Comparison {
         let (first, second) = ratios ?? (was.median, current.median)
         guard first > 0 else { return nil }
         let change = second / first - 1
-        let verdict = Self.verdict(change, noise: was.spread + current.spread, figure.better)
+        var noise = was.spread + current.spread
+        if ratios != nil { noise += before.baselineSpread(figure) + now.baselineSpread(figure) }
+        let isKnown = min(was.runs, current.runs) > 1
+        let verdict = isKnown ? Self.verdict(change, noise: noise, figure.better) : .same
         let digits = ratios == nil ? figure.digits : 2
         let unit = ratios == nil ? "" : "x"
         return [

@@ -42,4 +42,9 @@ extension Report.Group {
         else { return nil }
         return own / base
     }
+
+    /// How far the baseline's runs lie apart, which its ratios inherit.
+    func baselineSpread(_ figure: Figure) -> Double {
+        rows.first { $0.contender == baseline }?.figures[figure.key]?.spread ?? 0
+    }
 }

@@ -38,6 +38,9 @@ struct BenchBroker: Sendable {
         }
     }
 
+    /// A folder that goes with the broker, however that ends.
+    var scratchFolder: String { broker.dataDirectory }
+
     /// User and system time of the broker's process.
     func cpuSeconds() throws -> Double {
         guard let process = try broker.processIdentifier(node: 0) else { throw BenchmarkError("the broker has ended") }

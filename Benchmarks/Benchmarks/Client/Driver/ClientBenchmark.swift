@@ -1,3 +1,5 @@
+import FoundationEssentials
+
 /// Runs the contenders in turn, over and over, against one private broker.
 struct ClientBenchmark: Sendable {
     var scenarios: [Scenario]
@@ -27,6 +29,10 @@ struct ClientBenchmark: Sendable {
         var versions: [String: String] = [:]
         for contender in contenders {
             guard let arguments = contender.versionArguments else { continue }
+            guard FileManager.default.isExecutableFile(atPath: contender.program) else {
+                throw BenchmarkError(
+                    "there is no \(contender.program) here; run `make bench`, which installs and builds it")
+            }
             let nowhere = WorkOrder(.idle, broker: .init(port: 0))
             versions[contender.name] = try await RivalProcess.output(contender, arguments, nowhere)
         }
@@ -120,7 +126,7 @@ struct ClientBenchmark: Sendable {
         let part = scenario.divided(by: systemCallDivisor)
         return try await withQueues(part, run: run, broker) { order in
             let calls = try await RivalProcess.run(contender, order) { process in
-                try await SystemCallCount.start(process)
+                try await SystemCallCount.start(process, folder: broker.scratchFolder)
             } whenDone: { _, result, count in
                 try check(result, part)
                 return try await count.total()
@@ -134,8 +140,8 @@ struct ClientBenchmark: Sendable {
         _ scenario: Scenario, run: Int, _ broker: BenchBroker, _ body: (WorkOrder) async throws -> [Figure: Double]
     ) async throws -> [Figure: Double] {
         var (order, queues) = try await broker.prepare(scenario, run: run)
-        if scenario.work == .latency { order.samples = TemporaryFiles.path("latencies") }
-        defer { if scenario.work == .latency { TemporaryFiles.remove(order.samples) } }
+        if scenario.work == .latency { order.samples = ScratchFile.path("latencies", in: broker.scratchFolder) }
+        defer { if scenario.work == .latency { ScratchFile.remove(order.samples) } }
         let figures = try await body(order)
         try await broker.finish(scenario, queues: queues)
         return figures

@@ -1,38 +1,29 @@
-import FoundationEssentials
-
 #if canImport(System)
     import System
 #else
     import SystemPackage
 #endif
 
-/// A file for what a child writes to standard error: it is read only when the child fails.
+/// A file without a name for what a child writes to standard error: it is read only when the child fails, and gone with
+/// this process.
 struct ErrorFile {
     let descriptor: FileDescriptor
-    private let path: String
 
     init() throws {
-        path = TemporaryFiles.path("stderr")
+        let path = FilePath(ScratchFile.path("stderr", in: ScratchFile.systemFolder))
         descriptor = try FileDescriptor.open(
-            FilePath(path), .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
+            path, .readWrite, options: [.create, .exclusiveCreate, .closeOnExec], permissions: .ownerReadWrite)
+        ScratchFile.remove(path.string)
     }
 
-    /// The last of it.
+    /// The beginning of it.
     func text() -> String {
-        guard let data = try? Data(contentsOf: URL(filePath: path)) else { return "" }
-        return String(decoding: data.suffix(4096), as: UTF8.self)
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+            count =
+                unsafe (try? descriptor.read(fromAbsoluteOffset: 0, into: UnsafeMutableRawBufferPointer(buffer))) ?? 0
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
-    func remove() { TemporaryFiles.remove(path) }
-}
-
-/// Files of this process alone.
-enum TemporaryFiles {
-    static func path(_ name: String) -> String {
-        FileManager.default.temporaryDirectory.appending(
-            path: "actorbus-bench-\(ProcessInfo.processInfo.processIdentifier)-\(UUID().uuidString)-\(name)"
-        ).path(percentEncoded: false)
-    }
-
-    static func remove(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
+    func close() { try? descriptor.close() }
 }

@@ -70,11 +70,11 @@ enum RivalProcess {
             executable: .path(FilePath(contender.program)), arguments: Arguments(arguments),
             environment: .inherit.updating(environment), platformOptions: options)
         let errors = try ErrorFile()
-        defer { errors.remove() }
+        defer { errors.close() }
         do {
             let outcome = try await Subprocess.run(
                 configuration, input: .inputWriter, output: .sequence,
-                error: .fileDescriptor(errors.descriptor, closeAfterSpawningProcess: true)
+                error: .fileDescriptor(errors.descriptor, closeAfterSpawningProcess: false)
             ) { execution in
                 // For one that does not even hear its own alarm.
                 let watchdog = Task {
@@ -96,7 +96,7 @@ enum RivalProcess {
         } catch let error where !(error is CancellationError) {
             let said = errors.text()
             throw BenchmarkError(
-                "\(contender.name) (\(contender.program)): \(error)\(said.isEmpty ? "" : "\n\(said)")")
+                "\(contender.name) at \(order.work): \(error)\(said.isEmpty ? "" : "\n\(said)")")
         }
     }
 }

@@ -14,9 +14,9 @@ import Subprocess
 struct SystemCallCount: Sendable {
     private let stop: @Sendable () async throws -> Int
 
-    /// Returns once every call is counted.
-    static func start(_ process: Int32) async throws -> SystemCallCount {
-        let path = TemporaryFiles.path("strace")
+    /// Returns once every call is counted. strace's file lies in `folder` until the end.
+    static func start(_ process: Int32, folder: String) async throws -> SystemCallCount {
+        let path = ScratchFile.path("strace", in: folder)
         let (attached, tellAttached) = AsyncThrowingStream.makeStream(of: Void.self)
         let (stopping, tellStopping) = AsyncStream.makeStream(of: Void.self)
         let tracing = Task {
@@ -30,7 +30,7 @@ struct SystemCallCount: Sendable {
         for try await _ in attached { break }
         return SystemCallCount {
             tellStopping.finish()
-            defer { TemporaryFiles.remove(path) }
+            defer { ScratchFile.remove(path) }
             try await tracing.value
             let text = String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self)
             return try Self.total(text)
