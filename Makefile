@@ -1,12 +1,13 @@
 # Every target is a short script in scripts/, or one command.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build run test lint sanitize clean
+.PHONY: help setup setup-tests setup-bench build run test bench lint sanitize clean
 
 help:
 	@echo "make run       installs what is missing, builds, and runs the whole pipeline with a private RabbitMQ"
 	@echo "               (flags: make run ARGS=\"--speed max --max-orders 500\"; Ctrl-C drains and stops)"
 	@echo "make test      installs what is missing and runs every test"
+	@echo "make bench     measures ActorBus beside other AMQP clients (flags: make bench ARGS=\"--quick\"; ARGS=--help shows them)"
 	@echo "make build     installs what is missing and leaves .build/release/pipeline-run"
 	@echo "make setup     only installs what is missing"
 	@echo "make lint      checks the format of the sources and the scripts"
@@ -15,6 +16,9 @@ help:
 
 setup:
 	@scripts/setup
+
+setup-bench: setup
+	@scripts/setup-bench
 
 setup-tests: setup
 	@scripts/setup-tests
@@ -28,6 +32,9 @@ run: build
 
 test: setup-tests
 	@scripts/test
+
+bench: setup-bench
+	@exec scripts/bench $(ARGS)
 
 lint:
 	@scripts/lint

@@ -17,6 +17,8 @@ let package = Package(
     products: [
         .library(name: "ActorBus", targets: ["ActorBus"]),
         .executable(name: "pipeline-run", targets: ["pipeline-run"]),
+        .executable(name: "Benchmarks", targets: ["Benchmarks"]),
+        .executable(name: "bench-plain-c", targets: ["bench-plain-c"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -29,6 +31,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .systemLibrary(
@@ -77,6 +80,21 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: [
+                "ActorBus", "LocalBroker",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Benchmarks/Benchmarks",
+            swiftSettings: strict
+        ),
+        // Plain rabbitmq-c on its ordinary, blocking API: what the benchmarks measure against.
+        .executableTarget(name: "bench-plain-c", dependencies: ["CRabbitMQ"], path: "Benchmarks/PlainC"),
         .testTarget(name: "ActorBusTests", dependencies: ["ActorBus", "LocalBroker"], swiftSettings: strict),
         .testTarget(name: "LocalBrokerTests", dependencies: ["LocalBroker"], swiftSettings: strict),
         .testTarget(

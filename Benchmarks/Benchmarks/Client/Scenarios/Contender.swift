@@ -1,0 +1,29 @@
+/// A client that is measured: a program that takes a ``WorkOrder`` from its environment.
+struct Contender: Sendable {
+    var name: String
+    var program: String
+    var arguments: [String]
+    /// The arguments that make it print its version; nil for ours.
+    var versionArguments: [String]?
+
+    static let baseline = "rabbitmq-c"
+
+    /// All of them, ours first; where the bench's own set-up puts them, relative to the project's folder.
+    static func all(own: String) -> [Contender] {
+        let folder = own.lastIndex(of: "/").map { String(own[...$0]) } ?? "./"
+        return [
+            Contender(name: "actorbus", program: own, arguments: ["worker"], versionArguments: nil),
+            Contender(
+                name: baseline, program: folder + "bench-plain-c", arguments: [], versionArguments: ["version"]),
+            Contender(name: "amqp091-go", program: ".build/bench-go", arguments: [], versionArguments: ["version"]),
+            python("pika"), python("aio-pika"),
+        ]
+    }
+
+    private static func python(_ name: String) -> Contender {
+        let script = "Benchmarks/Rivals/python/\(name == "pika" ? "pika" : "aio_pika")_rival.py"
+        return Contender(
+            name: name, program: ".build/bench-venv/bin/python", arguments: ["-B", script],
+            versionArguments: ["-B", script, "version"])
+    }
+}
