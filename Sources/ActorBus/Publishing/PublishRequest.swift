@@ -1,4 +1,4 @@
-/// A message on its way, and the task that waits for its fate.
+/// A message on its way, and who is to know its fate.
 @safe final class PublishRequest: @unchecked Sendable {
     // Unchecked: made by the publishing task, and touched by the connection's thread alone once it is in the inbox.
     let publisher: UInt32
@@ -6,8 +6,8 @@
     let exchange: String
     let routingKey: String
     let mandatory: Bool
-    /// Nil once the task knows.
-    private var continuation: UnsafeContinuation<Void, any Error>?
+    /// Nil once it knows.
+    private var receiver: Receiver?
     /// When to give up; set when the thread takes the request.
     var deadline = Instant(nanoseconds: .max)
     /// Whether any of it may have reached the broker.
@@ -17,6 +17,11 @@
     var isCancelled = false
     /// Set by basic.return, which comes before the message's confirm.
     var returned: AMQPError?
+
+    @safe private enum Receiver {
+        case task(UnsafeContinuation<Void, any Error>)
+        case pending(PendingOutcome, SendWindow)
+    }
 
     init(
         publisher: UInt32, message: Message, exchange: String, routingKey: String, mandatory: Bool
@@ -28,14 +33,24 @@
         self.mandatory = mandatory
     }
 
-    /// Whether a task still waits.
-    var isAwaited: Bool { unsafe continuation != nil }
+    /// Whether somebody is still to be told.
+    var isAwaited: Bool { receiver != nil }
 
-    func await(_ continuation: UnsafeContinuation<Void, any Error>) { unsafe self.continuation = continuation }
+    func await(_ continuation: UnsafeContinuation<Void, any Error>) { receiver = unsafe .task(continuation) }
 
-    func succeed() { unsafe continuation.take()?.resume() }
+    func tell(_ outcome: PendingOutcome, in window: SendWindow) { receiver = .pending(outcome, window) }
 
-    func fail(_ error: any Error) { unsafe continuation.take()?.resume(throwing: error) }
+    func succeed() { finish(.success(())) }
+
+    func fail(_ error: any Error) { finish(.failure(error)) }
+
+    private func finish(_ result: Result<Void, any Error>) {
+        switch receiver.take() {
+        case .task(let continuation)?: unsafe continuation.resume(with: result)
+        case .pending(let outcome, let window)?: window.finish(outcome, result)
+        case nil: break
+        }
+    }
 
     /// Ends the wait when the connection can do no more for it, with what is known of the message.
     func abandon(_ why: String, code: AMQPError.Code, remedy: String? = nil) {

@@ -6,10 +6,12 @@ internal import Logging
 public struct Publisher: Sendable {
     private let connection: AMQPConnection
     private let id: UInt32
+    private let window: SendWindow
 
-    init(connection: AMQPConnection, id: UInt32) {
+    init(connection: AMQPConnection, id: UInt32, window: SendWindow) {
         self.connection = connection
         self.id = id
+        self.window = window
     }
 
     /// Publishes a message and returns when the broker has confirmed it (RabbitMQ, "Publisher Confirms"): for a
@@ -41,6 +43,33 @@ public struct Publisher: Sendable {
         } onCancel: {
             inbox.put(.cancelPublish(request))
         }
+    }
+
+    /// Publishes a message without waiting for its confirm, for which the returned value waits: one task can so keep the
+    /// window full, and its messages keep their order.
+    ///
+    /// Waits only while as many sent messages are unconfirmed as the publisher's window allows. Everything else is as
+    /// with ``publish(_:to:routingKey:mandatory:)``, its time-out too.
+    ///
+    /// ```swift
+    /// var sent: [PendingConfirm] = []
+    /// for message in messages { sent.append(try await publisher.send(message, to: "orders")) }
+    /// for confirm in sent { try await confirm.confirmed() }
+    /// ```
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled before the message was sent. What goes wrong later,
+    ///   ``PendingConfirm/confirmed()`` throws.
+    public func send(
+        _ message: Message, to exchange: String, routingKey: String = "", mandatory: Bool = true
+    ) async throws -> PendingConfirm {
+        try Task.checkCancellation()
+        try await window.enter()
+        let request = PublishRequest(
+            publisher: id, message: message, exchange: exchange, routingKey: routingKey, mandatory: mandatory)
+        let outcome = PendingOutcome()
+        request.tell(outcome, in: window)
+        connection.inbox.put(.publish(request))
+        return PendingConfirm(outcome: outcome, window: window, connection: connection)
     }
 }
 
@@ -74,7 +103,7 @@ extension AMQPConnection {
                 throw error
             }
         }
-        return Publisher(connection: self, id: id)
+        return Publisher(connection: self, id: id, window: SendWindow(size: window))
     }
 
     func attach(_ publisher: PublisherCore, to session: Session) async throws {

@@ -7,6 +7,7 @@ internal import Glibc
     private var capacity: Int
     private var head = 0
     private var tail = 0
+    private var peak = PeakUse()
 
     private static let smallest = 64 << 10
 
@@ -33,6 +34,7 @@ internal import Glibc
         let room = capacity - tail
         let count = try unsafe socket.read(into: UnsafeMutableRawBufferPointer(start: storage + tail, count: room))
         tail += count
+        peak.note(tail - head)
         return (count, count == room)
     }
 
@@ -76,9 +78,10 @@ internal import Glibc
 
     /// Lets go of the memory that a large frame took.
     func shrinkWhenEmpty() {
-        guard head == tail, capacity > 4 * Self.smallest else { return }
+        let enough = peak.capacity(from: capacity, smallest: Self.smallest)
+        guard head == tail, enough < capacity else { return }
         unsafe storage.deallocate()
-        capacity = Self.smallest
+        capacity = enough
         unsafe storage = .allocate(byteCount: capacity, alignment: 16)
         head = 0
         tail = 0
@@ -89,11 +92,13 @@ internal import Glibc
         guard head > 0 || size > capacity else { return }
         let count = tail - head
         if size > capacity {
-            let larger = UnsafeMutableRawPointer.allocate(byteCount: size + Self.smallest, alignment: 16)
+            // Room for several, since the last one in the buffer is rarely whole, and then has to be moved.
+            let enough = 4 * size
+            let larger = UnsafeMutableRawPointer.allocate(byteCount: enough, alignment: 16)
             unsafe larger.copyMemory(from: storage + head, byteCount: count)
             unsafe storage.deallocate()
             unsafe storage = larger
-            capacity = size + Self.smallest
+            capacity = enough
         } else {
             unsafe memmove(storage, storage + head, count)
         }

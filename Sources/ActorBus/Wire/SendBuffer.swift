@@ -7,6 +7,7 @@ internal import Glibc
     private var capacity: Int
     private var head = 0
     private var tail = 0
+    private var peak = PeakUse()
     private let pool = WirePool()
 
     private static let smallest = 16 << 10
@@ -86,6 +87,7 @@ internal import Glibc
 
     /// Writes as much as the socket takes. Throws ``AMQPError/Code/connectionLost``.
     func write(to socket: Socket) throws(AMQPError) {
+        peak.note(tail - head)
         while head < tail {
             let written = try unsafe socket.write(UnsafeRawBufferPointer(start: storage + head, count: tail - head))
             guard written > 0 else { return }
@@ -93,8 +95,8 @@ internal import Glibc
         }
         head = 0
         tail = 0
-        // One large message must not hold its memory for ever.
-        if capacity > 1 << 20 { resize(to: Self.smallest) }
+        let enough = peak.capacity(from: capacity, smallest: Self.smallest)
+        if enough < capacity { resize(to: enough) }
     }
 
     private func appendHeader(of message: Message, channel: UInt16, frameMax: Int) throws(AMQPError) {

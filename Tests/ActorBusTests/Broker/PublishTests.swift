@@ -11,6 +11,49 @@ import Testing
         }
     }
 
+    @Test func sentMessagesKeepTheirOrderAndAreConfirmed() async throws {
+        try await withQueue("sent") { connection, queue in
+            let publisher = try await connection.publisher(window: 50)
+            var sent: [PendingConfirm] = []
+            for number in 0..<500 {
+                sent.append(try await publisher.send(Message(text: "\(number)"), to: "", routingKey: queue))
+            }
+            for confirm in sent { try await confirm.confirmed() }
+            // As often as one likes.
+            try await sent[0].confirmed()
+            #expect(try await connection.inspect(queue: queue).messages == 500)
+            var texts: [String] = []
+            for try await delivery in connection.deliveries(from: queue, prefetch: 100) {
+                texts.append(String(decoding: delivery.body, as: UTF8.self))
+                delivery.acknowledge()
+                if texts.count == 500 { break }
+            }
+            #expect(texts == (0..<500).map { "\($0)" })
+        }
+    }
+
+    @Test func aSentMessageThatFailsTellsWhoWaits() async throws {
+        try await withQueue("sent and failed") { connection, queue in
+            let publisher = try await connection.publisher()
+            let returned = try await publisher.send(Message(text: "r"), to: "", routingKey: "no such queue")
+            let tooLong = try await publisher.send(
+                Message(text: "l"), to: "", routingKey: String(repeating: "k", count: 256))
+            let good = try await publisher.send(Message(text: "g"), to: "", routingKey: queue)
+            let waits = (0..<10).map { _ in Task { try await returned.confirmed() } }
+            for wait in waits {
+                let error = await #expect(throws: AMQPError.self) { try await wait.value }
+                #expect(error?.code == .returned)
+            }
+            let error = await #expect(throws: AMQPError.self) { try await tooLong.confirmed() }
+            #expect(error?.code == .invalidMessage)
+            try await good.confirmed()
+            await connection.close()
+            let late = try await publisher.send(Message(text: "late"), to: "", routingKey: queue)
+            let closed = await #expect(throws: AMQPError.self) { try await late.confirmed() }
+            #expect(closed?.code == .connectionClosed)
+        }
+    }
+
     @Test func anUnroutableMessageIsReturnedAndItsNeighboursAreNot() async throws {
         try await withQueue("returned") { connection, queue in
             let publisher = try await connection.publisher()

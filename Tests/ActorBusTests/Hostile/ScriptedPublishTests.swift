@@ -57,6 +57,55 @@ import Testing
         }
     }
 
+    @Test func sendingWaitsWhileTheWindowIsFull() async throws {
+        try await withReluctantServer(window: 4) { server, _, publisher in
+            let sent = Tally()
+            let sender = Task {
+                var last: PendingConfirm?
+                for number in 0..<20 {
+                    last = try await publisher.send(Message(text: "\(number)"), to: "x")
+                    sent.add()
+                }
+                try await last?.confirmed()
+            }
+            for answered in stride(from: 0, to: 20, by: 4) {
+                try await eventually("four more are on their way") { server.seen.value == answered + 4 }
+                #expect(sent.value <= answered + 4)
+                try server.confirm(UInt64(answered + 4), multiple: true)
+            }
+            try await sender.value
+            #expect(server.seen.value == 20)
+        }
+    }
+
+    @Test func aCancelledSenderOrWaiterStopsWaitingAndLosesNothing() async throws {
+        try await withReluctantServer(window: 1) { server, _, publisher in
+            let first = try await publisher.send(Message(text: "1"), to: "x")
+            let sender = Task { _ = try await publisher.send(Message(text: "2"), to: "x") }
+            let waiter = Task { try await first.confirmed() }
+            try await eventually("the first is on its way") { server.seen.value == 1 }
+            sender.cancel()
+            waiter.cancel()
+            await #expect(throws: CancellationError.self) { try await sender.value }
+            await #expect(throws: CancellationError.self) { try await waiter.value }
+            try server.confirm(1)
+            try await first.confirmed()
+            let third = try await publisher.send(Message(text: "3"), to: "x")
+            try await eventually("the third is on its way") { server.seen.value == 2 }
+            try server.confirm(2)
+            try await third.confirmed()
+        }
+    }
+
+    @Test func whatIsSentOutlivesItsPublisher() async throws {
+        try await withReluctantServer(window: 1, timeout: .milliseconds(300)) { server, connection, _ in
+            let pending = try await connection.publisher(timeout: .milliseconds(300))
+                .send(Message(text: "1"), to: "x")
+            let error = await #expect(throws: AMQPError.self) { try await pending.confirmed() }
+            #expect(error?.code == .maybePublished)
+        }
+    }
+
     @Test func theTimeOutTellsWhatWasSentFromWhatWasNot() async throws {
         try await withReluctantServer(window: 1, timeout: .milliseconds(500)) { server, connection, publisher in
             let first = Task { try await publisher.publish(Message(text: "1"), to: "x") }

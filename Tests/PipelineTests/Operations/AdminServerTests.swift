@@ -257,6 +257,20 @@ struct AdminServerTests {
         #expect(again.port == port)
     }
 
+    /// A connection that was accepted and not yet handed out when the server was cancelled used to end the process.
+    @Test("Stopped while clients come, it ends in good order", arguments: 0..<30)
+    func stopsUnderLoad(_ round: Int) async throws {
+        let server = try AdminServer(
+            address: "127.0.0.1", port: 0, registry: PrometheusRegistry(), readiness: { .ready }, logger: Self.logger)
+        let port = server.port
+        let task = Task { try await server.run() }
+        let clients = try await RawHTTP.blocking { try (0..<40).map { _ in try RawHTTP.connect(port) } }
+        defer { for client in clients { close(client) } }
+        task.cancel()
+        try await task.value
+        await #expect(throws: RawHTTP.Failure.self) { try await RawHTTP.get(port, "/livez") }
+    }
+
     @Test("Cancelled before it serves, it returns and frees the port")
     func cancelledEarly() async throws {
         let server = try AdminServer(

@@ -117,20 +117,37 @@ package final class AdminServer: Sendable {
                 http.setup(channel: channel, logger: silent)
             }
         logger.debug("Serving metrics and health", metadata: ["address": "\(endpoint)"])
-        try await listener.executeThenClose { connections in
-            // A connection's task cannot throw, so an error here is the listener's.
-            try await withThrowingDiscardingTaskGroup { group in
-                for try await connection in connections {
-                    group.addTask {
-                        await withTaskCancellationHandler {
-                            await http.handle(value: connection, logger: silent)
-                        } onCancel: {
-                            let channel = connection.channel
-                            channel.eventLoop.scheduleTask(in: Limit.farewell) { channel.close(promise: nil) }
-                        }
+        // A task that cancellation does not reach, because NIO ends the process when connections that it has accepted and
+        // not yet handed out are dropped. Closing the listener ends the sequence behind the last of them.
+        let serving = Task {
+            try await listener.executeThenClose { connections in
+                try await Self.answer(connections, with: http, logger: silent)
+            }
+        }
+        try await withTaskCancellationHandler {
+            try await serving.value
+        } onCancel: {
+            listener.channel.close(promise: nil)
+        }
+    }
+
+    /// Answers each connection until there are no more, and then gives those that are open a moment.
+    private static func answer(
+        _ connections: NIOAsyncChannelInboundStream<HTTP1Channel.Value>, with http: HTTP1Channel, logger: Logger
+    ) async throws {
+        // A connection's task cannot throw, so an error here is the listener's.
+        try await withThrowingDiscardingTaskGroup { group in
+            for try await connection in connections {
+                group.addTask {
+                    await withTaskCancellationHandler {
+                        await http.handle(value: connection, logger: logger)
+                    } onCancel: {
+                        let channel = connection.channel
+                        channel.eventLoop.scheduleTask(in: Limit.farewell) { channel.close(promise: nil) }
                     }
                 }
             }
+            group.cancelAll()
         }
     }
 
