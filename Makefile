@@ -1,7 +1,7 @@
 # Every target is a short script in scripts/, or one command.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench build run test bench lint sanitize clean
+.PHONY: help setup setup-tests setup-arm setup-bench build run test arm bench lint sanitize clean
 
 help:
 	@echo "make run       installs what is missing, builds, and runs the whole pipeline with a private RabbitMQ"
@@ -12,6 +12,7 @@ help:
 	@echo "make setup     only installs what is missing"
 	@echo "make lint      checks the format of the sources and the scripts"
 	@echo "make sanitize  runs the tests under the address and the thread sanitizer"
+	@echo "make arm       runs the checks of the 32-bit build for ARMv7 under QEMU; make test does too"
 	@echo "make clean     removes everything built"
 
 setup:
@@ -22,6 +23,9 @@ setup-bench: setup
 
 setup-tests: setup
 	@scripts/setup-tests
+
+setup-arm:
+	@scripts/setup-arm
 
 build: setup
 	@scripts/build
@@ -35,6 +39,9 @@ test: setup-tests
 
 bench: setup-bench
 	@exec scripts/bench $(ARGS)
+
+arm: setup-arm
+	@scripts/arm
 
 lint:
 	@scripts/lint

@@ -31,12 +31,15 @@ struct AcknowledgmentLedger {
     /// From the oldest unsettled delivery on.
     private var states = Ring<State>()
     /// The delivery tag of the first of `states`.
-    private var first: UInt64 = 1
+    private var first: UInt64
     /// Acknowledged since the last flush.
     private var acknowledged: [UInt64] = []
     private var negatives: [Frame] = []
     /// Deliveries handed over and not settled.
     private(set) var unsettled = 0
+
+    /// A ledger for a channel whose next delivery has this tag: 1 on a new channel.
+    init(first: UInt64 = 1) { self.first = first }
 
     /// Notes a delivery. False when its tag is not the next one, which the protocol promises.
     mutating func deliver(_ deliveryTag: UInt64) -> Bool {

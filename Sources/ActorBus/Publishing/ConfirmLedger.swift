@@ -6,9 +6,12 @@ struct ConfirmLedger<Entry> {
     /// From the oldest unanswered message on; nil where a later one was answered before an earlier.
     private var entries = Ring<Entry?>()
     /// The sequence number of the first of `entries`.
-    private var first: UInt64 = 1
+    private var first: UInt64
     /// How many messages are unanswered.
     private(set) var unanswered = 0
+
+    /// A ledger for a channel whose next message has this number: 1 on a new channel.
+    init(first: UInt64 = 1) { self.first = first }
 
     /// Notes a message as published and returns its sequence number.
     @discardableResult

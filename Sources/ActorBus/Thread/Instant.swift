@@ -1,14 +1,6 @@
-internal import Glibc
-
-/// A point of the monotonic clock, in nanoseconds.
+/// A point of the monotonic clock, in nanoseconds. Pure: what reads the clock stands beside it.
 struct Instant: Comparable {
     var nanoseconds: Int64
-
-    static var now: Instant {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-    }
 
     /// The whole milliseconds until `deadline`, rounded up, since waking early would only mean to sleep again.
     func milliseconds(until deadline: Instant) -> CInt {

@@ -138,6 +138,6 @@ public enum TopologyBuilder {
     public static func buildEither(second part: Topology) -> Topology { part }
 
     private static func merged(_ parts: [Topology]) -> Topology {
-        Topology(exchanges: parts.flatMap(\.exchanges), queues: parts.flatMap(\.queues))
+        Topology(exchanges: parts.flatMap { $0.exchanges }, queues: parts.flatMap { $0.queues })
     }
 }
