@@ -13,6 +13,10 @@ enum Settings {
     static let connectDelay = Setting(
         "connect-delay", "seconds", standard: Duration.seconds(5), shown: "5",
         "The pause between those attempts.", read: Readers.seconds(0...3600))
+    /// The same for a command that a person waits for, or a script that may wait by itself.
+    static let commandConnectAttempts = Setting(
+        "connect-attempts", "n", standard: 1, shown: "1",
+        "How often the connection is tried.", read: Readers.whole(1...1_000_000))
     static let queueType = Setting(
         "queue-type", "type", standard: QueueType.classic, shown: "classic",
         "classic, or quorum for queues that a cluster replicates.", read: Readers.word(QueueType.self))
