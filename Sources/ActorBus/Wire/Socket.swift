@@ -114,6 +114,7 @@ struct ResolvedAddress {
         }
         let end = name.firstIndex(of: 0) ?? name.endIndex
         return status == 0
-            ? String(decoding: name[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self) : "an address of family \(family)"
+            ? String(decoding: name[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            : "an address of family \(family)"
     }
 }

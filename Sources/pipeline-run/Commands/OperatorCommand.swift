@@ -21,7 +21,12 @@ enum OperatorCommand {
     static func run(_ body: @escaping @Sendable () async throws -> Int32) async -> Never {
         let stop = StopSignal()
         do {
-            try StopSignals.listen(first: { stop.stop() }, second: { _exit(ExitStatus.secondSignal) })
+            try StopSignals.listen(
+                first: { stop.stop() },
+                second: {
+                    TerminalScreen.leave()
+                    _exit(ExitStatus.secondSignal)
+                })
             end(try await stop.untilStopped(body))
         } catch is CancellationError where stop.isStopped {
             end(0)
@@ -68,7 +73,11 @@ struct BrokerAccess: Sendable {
         var settings = try BrokerSettings(url: options.amqpURL, environment: environment, readFile: readFile)
         isNamed = settings.connection != nil
         var broker: ConnectionConfiguration
-        if let named = settings.connection { broker = named } else { broker = try settings.localBroker(readFile: readFile) }
+        if let named = settings.connection {
+            broker = named
+        } else {
+            broker = try settings.localBroker(readFile: readFile)
+        }
         let attempts = try Settings.commandConnectAttempts.resolve(flag: options.connectAttempts, environment).value
         broker.connectAttempts = attempts
         broker.connectDelay = try Settings.connectDelay.resolve(flag: options.connectDelay, environment).value

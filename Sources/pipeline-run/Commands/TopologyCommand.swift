@@ -91,7 +91,8 @@ struct TopologyCommand: CommandGroup {
     /// What to do about differences, in a line.
     static func remedy(for differences: [TopologyDifference]) -> String {
         if differences.contains(where: { if case .different = $0.finding { true } else { false } }) {
-            return "what is another stays another: use what the broker holds (see --queue-type), or delete it when it is empty"
+            return
+                "what is another stays another: use what the broker holds (see --queue-type), or delete it when it is empty"
         }
         if differences.contains(where: { if case .unknown = $0.finding { true } else { false } }) {
             return "give the user the configure permission, or ask as another user"

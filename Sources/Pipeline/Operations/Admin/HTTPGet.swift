@@ -59,7 +59,8 @@ package struct HTTPGet: Sendable {
 
     package var endpoint: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-    /// Asks, and returns the whole answer, whatever its status. Throws ``Failure`` when there is none in time.
+    /// Asks, and returns the whole answer, whatever its status. Throws ``Failure`` when there is none in time, and when
+    /// the task is cancelled.
     package func response(within timeout: Duration) async throws(Failure) -> Response {
         let loop = Self.eventLoop.next()
         let answer = loop.makePromise(of: Response.self)
@@ -87,7 +88,11 @@ package struct HTTPGet: Sendable {
             answer.futureResult.whenComplete { _ in channel.close(promise: nil) }
         }
         do {
-            return try await answer.futureResult.get()
+            return try await withTaskCancellationHandler {
+                try await answer.futureResult.get()
+            } onCancel: {
+                answer.fail(Failure("nobody waits for the answer of \(endpoint) any more"))
+            }
         } catch let failure as Failure {
             throw failure
         } catch {

@@ -8,10 +8,13 @@ package import ActorBus
 package struct DeadLetterReplay: Sendable {
     private let publisher: Publisher
 
+    /// Messages that may wait for their confirm at once.
+    package static let window = 100
+
     /// - Parameter connection: used for publishing only, since a broker short of memory stops reading a publisher's
     ///   socket.
     package init(over connection: AMQPConnection) async throws {
-        publisher = try await connection.publisher(window: 1)
+        publisher = try await connection.publisher(window: Self.window)
     }
 
     /// Returns when the message is in the main queue, and only there: the default exchange takes the queue's name as

@@ -3,8 +3,8 @@ package import ActorBus
 /// One walk over the letters of a dead-letter queue: each that stood there at the start is looked at once, and taken
 /// out or left.
 ///
-/// What is left is held back until the connection closes, and then stands where it stood, as far as the broker allows:
-/// a classic queue puts it back in its place, a quorum queue in front. So no letter is met twice, and what comes in
+/// What is left is held back until the walk is over, and then goes back to where it stood, as far as the broker allows:
+/// in a classic queue to its place, in a quorum queue to the front. So no letter is met twice, and what comes in
 /// meanwhile, a replayed message that failed again too, is not waited for.
 package struct DeadLetterWalk: Sendable {
     package enum Verdict: Sendable {
@@ -15,22 +15,29 @@ package struct DeadLetterWalk: Sendable {
 
     /// Letters that one consumer holds at most; a further one then takes its place, so that no filter is ever stuck
     /// behind letters that it leaves.
-    private static let prefetch: UInt16 = 500
+    private static let prefetch = 500
     private static let idlePause = Duration.milliseconds(500)
 
-    /// Used for nothing else; to close it puts back what was left.
-    let connection: AMQPConnection
-    let queue: PipelineQueue
+    private let connection: AMQPConnection
+    private let queue: PipelineQueue
+    private let concurrency: Int
 
-    package init(of queue: PipelineQueue, on connection: AMQPConnection) {
+    /// - Parameters:
+    ///   - connection: used for nothing else, and closed when the walk is over, so that all of it is settled.
+    ///   - concurrency: how many letters may be visited at once, at most 100; they are begun in their order.
+    package init(of queue: PipelineQueue, on connection: AMQPConnection, concurrency: Int = 1) {
         self.queue = queue
         self.connection = connection
+        self.concurrency = min(max(concurrency, 1), 100)
     }
 
     private struct Progress {
         var seen: UInt32 = 0
-        /// Whether a letter is waited for, and not dealt with.
+        var visits = 0
+        /// Whether a letter is waited for.
         var isWaiting = false
+        /// What puts back those that are left.
+        var left: [@Sendable (Settlement) -> Void] = []
     }
 
     /// Walks until every letter was seen, nobody has more, `visit` ends it, or the task is cancelled; what `visit` was
@@ -44,6 +51,8 @@ package struct DeadLetterWalk: Sendable {
         let count = try await connection.inspect(queue: queue.deadLetterQueue).messages
         guard count > 0 else { return 0 }
         let progress = Lock(Progress())
+        // In their order. The consumers are gone by then, or they would be handed the same letters again.
+        defer { for putBack in progress.withLock({ $0.left }) { putBack(.requeue) } }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await read(count, progress, visit) }
             group.addTask { try await watchForLoss() }
@@ -51,7 +60,7 @@ package struct DeadLetterWalk: Sendable {
             defer { group.cancelAll() }
             try await group.next()
             group.cancelAll()
-            // A reader that is busy with a letter finishes with it, and what it meets counts.
+            // A reader that is busy with letters finishes with them, and what it meets counts.
             try await group.waitForAll()
         }
         return count
@@ -59,24 +68,69 @@ package struct DeadLetterWalk: Sendable {
 
     private func read(
         _ count: UInt32, _ progress: Lock<Progress>,
-        _ visit: @Sendable (StoredDeadLetter) async throws -> Verdict
+        _ visit: @escaping @Sendable (StoredDeadLetter) async throws -> Verdict
     ) async throws {
-        var seen: UInt32 = 0
-        while seen < count {
-            var held: UInt16 = 0
-            var deliveries = connection.deliveries(from: queue.deadLetterQueue, prefetch: Self.prefetch)
-                .makeAsyncIterator()
-            while seen < count, held < Self.prefetch {
-                progress.withLock { $0.isWaiting = true }
-                guard let delivery = try await deliveries.next(), !Task.isCancelled else { return }
-                seen += 1
-                progress.withLock { $0 = Progress(seen: seen) }
-                switch try await visit(StoredDeadLetter(delivery, of: queue)) {
-                case .remove: delivery.acknowledge()
-                case .leave: held += 1
-                case .end: return
+        try await withThrowingTaskGroup(of: Verdict.self) { visits in
+            var (seen, running, isOver) = (UInt32(0), 0, false)
+            while seen < count, !isOver {
+                var held = 0
+                var deliveries = connection.deliveries(from: queue.deadLetterQueue, prefetch: UInt16(Self.prefetch))
+                    .makeAsyncIterator()
+                while seen < count, !isOver, held < Self.prefetch {
+                    // A letter of which it is not yet known whether it is left may be the last that the broker hands out.
+                    if running == concurrency || (running > 0 && held + running == Self.prefetch) {
+                        note(try await visits.next(), &running, &held, &isOver)
+                        continue
+                    }
+                    progress.withLock { $0.isWaiting = true }
+                    guard let delivery = try await deliveries.next(), !Task.isCancelled else {
+                        isOver = true
+                        break
+                    }
+                    seen += 1
+                    progress.withLock { progress in
+                        progress.isWaiting = false
+                        progress.seen += 1
+                        progress.visits += 1
+                    }
+                    running += 1
+                    // Immediately, so that what `visit` does first happens in the order of the letters.
+                    visits.addImmediateTask { try await dealWith(delivery, progress, visit) }
                 }
+                while running > 0 { note(try await visits.next(), &running, &held, &isOver) }
             }
+        }
+    }
+
+    private func note(_ verdict: Verdict?, _ running: inout Int, _ held: inout Int, _ isOver: inout Bool) {
+        running -= 1
+        switch verdict {
+        case .remove: break
+        case .leave, nil: held += 1
+        case .end: isOver = true
+        }
+    }
+
+    private func dealWith(
+        _ delivery: Delivery, _ progress: Lock<Progress>,
+        _ visit: @Sendable (StoredDeadLetter) async throws -> Verdict
+    ) async throws -> Verdict {
+        let putBack = delivery.settler
+        // Ahead of the visit, since visits may end in another order.
+        let place = progress.withLock { progress in
+            progress.left.append(putBack)
+            return progress.left.count - 1
+        }
+        defer { progress.withLock { $0.visits -= 1 } }
+        do {
+            let verdict = try await visit(StoredDeadLetter(delivery, of: queue))
+            if case .remove = verdict {
+                delivery.acknowledge()
+                progress.withLock { $0.left[place] = { _ in } }
+            }
+            return verdict
+        } catch is CancellationError {
+            return .leave
         }
     }
 
@@ -89,18 +143,18 @@ package struct DeadLetterWalk: Sendable {
         }
     }
 
-    /// Returns when another consumer has the rest: the queue is empty and for a while no letter came.
+    /// Returns when another consumer has the rest: the queue is empty, nothing is busy, and for a while no letter came.
     private func watchForNothingMore(_ progress: Lock<Progress>) async throws {
         var idle: UInt32?
         while !Task.isCancelled {
             do { try await Task.sleep(for: Self.idlePause) } catch { return }
-            let now = progress.withLock { $0 }
-            guard now.isWaiting, try await connection.inspect(queue: queue.deadLetterQueue).messages == 0 else {
+            let (seen, isIdle) = progress.withLock { ($0.seen, $0.isWaiting && $0.visits == 0) }
+            guard isIdle, try await connection.inspect(queue: queue.deadLetterQueue).messages == 0 else {
                 idle = nil
                 continue
             }
-            if idle == now.seen { return }
-            idle = now.seen
+            if idle == seen { return }
+            idle = seen
         }
     }
 }

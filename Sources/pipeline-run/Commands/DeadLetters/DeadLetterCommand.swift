@@ -36,17 +36,19 @@ struct DeadLetterRound: Sendable {
     /// Walks over a queue on a connection of its own, whose end puts back what was left.
     ///
     /// - Parameters:
+    ///   - concurrency: how many letters are dealt with at once; they are begun in their order.
     ///   - most: how many letters are dealt with at most.
     ///   - book: counts on, so that it is right also after an error.
     ///   - act: deals with a letter that the filter means; whether it is removed then.
     func walk(
-        _ queue: PipelineQueue, most: UInt32?, _ book: Lock<Count>,
+        _ queue: PipelineQueue, concurrency: Int = 1, most: UInt32?, _ book: Lock<Count>,
         _ act: @escaping @Sendable (StoredDeadLetter) async throws -> Bool
     ) async throws {
         let (filter, now) = (options.filter, now)
         let total = try await access.withConnection { connection in
-            try await DeadLetterWalk(of: queue, on: connection).run { letter in
+            try await DeadLetterWalk(of: queue, on: connection, concurrency: concurrency).run { letter in
                 if let most, book.withLock({ $0.matched }) >= most { return .end }
+                // Nothing is waited for up to here, so letters are counted one by one.
                 book.withLock { $0.seen += 1 }
                 guard filter.matches(letter, at: now) else { return .leave }
                 book.withLock { $0.matched += 1 }

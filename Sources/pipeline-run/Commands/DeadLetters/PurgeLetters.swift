@@ -27,7 +27,8 @@ struct PurgeLetters: AsyncParsableCommand {
         await OperatorCommand.run { [self] in
             guard yes || dryRun || isatty(0) == 1 else {
                 throw ConfigurationError(
-                    .usage, "dlq purge deletes for good and there is no terminal to ask at; say --yes, or --dry-run to look")
+                    .usage,
+                    "dlq purge deletes for good and there is no terminal to ask at; say --yes, or --dry-run to look")
             }
             let access = try BrokerAccess(broker)
             access.sayWarnings()
@@ -46,7 +47,11 @@ struct PurgeLetters: AsyncParsableCommand {
                 }
             }
             let most = Dictionary(uniqueKeysWithValues: counted.map { ($0.queue, $0.matched) })
-            for count in try await pass(round, most: most, { true }) { report(count) }
+            for (count, before) in zip(try await pass(round, most: most, { true }), counted) {
+                var whole = before
+                whole.done = count.done
+                report(whole)
+            }
             return 0
         }
     }

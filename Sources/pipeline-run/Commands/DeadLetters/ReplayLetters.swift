@@ -35,7 +35,11 @@ struct ReplayLetters: AsyncParsableCommand {
                 for queue in options.chosenQueues {
                     let book = Lock(DeadLetterRound.Count(queue: queue))
                     do {
-                        try await round.walk(queue, most: options.limit?.number, book) { letter in
+                        // At a rate one by one, since it says when the next one may go.
+                        let concurrency = rate == nil ? DeadLetterReplay.window : 1
+                        try await round.walk(
+                            queue, concurrency: concurrency, most: options.limit?.number, book
+                        ) { letter in
                             guard !dryRun else { return false }
                             if let fault = letter.headersFault {
                                 OperatorCommand.note(
@@ -92,7 +96,8 @@ struct LetterCount {
     func text(json: Bool) -> String {
         let done = isDry ? count.matched : count.done
         guard json else {
-            return "\(count.queue.deadLetterQueue): \(done) \(verb), \(count.seen - done) of \(count.seen) looked at left"
+            return
+                "\(count.queue.deadLetterQueue): \(done) \(verb), \(count.seen - done) of \(count.seen) looked at left"
         }
         var json = JSONWriter(capacity: 128)
         json.beginObject()

@@ -61,7 +61,8 @@ struct BrokerChecks: Sendable {
                 ]
                 if let blocked = connection.status.blocked {
                     findings.append(
-                        .warning(Self.connection, "the broker takes no messages for now: \(blocked)",
+                        .warning(
+                            Self.connection, "the broker takes no messages for now: \(blocked)",
                             remedy: "free memory or disk on the broker's machine, or raise the limit"))
                 }
                 findings += try await look(at: connection)
@@ -120,7 +121,8 @@ struct BrokerChecks: Sendable {
             return [
                 .bad(
                     Self.permissions, "'\(broker.user)' may not \(refused.joined(separator: ", nor "))",
-                    remedy: "rabbitmqctl set_permissions gives configure, write and read", status: ExitStatus.configuration)
+                    remedy: "rabbitmqctl set_permissions gives configure, write and read",
+                    status: ExitStatus.configuration)
             ]
         }
         let unasked = missing.isEmpty ? "" : "; of what is missing nothing can be told"
@@ -168,7 +170,8 @@ struct BrokerChecks: Sendable {
                 }
             }
         }
-        return findings.isEmpty ? [.good(Self.queues, "nothing waits for a consumer, and there are no dead letters")] : findings
+        return findings.isEmpty
+            ? [.good(Self.queues, "nothing waits for a consumer, and there are no dead letters")] : findings
     }
 }
 

@@ -14,13 +14,14 @@ enum MachineChecks {
             do {
                 try AdminServer.checkFree(address: configuration.metricsAddress, port: port)
                 findings.append(.good("ports", "\(port) is free for \(kind.rawValue)"))
-            } catch where error.code == .portInUse {
+            } catch  where error.code == .portInUse {
                 let get = HTTPGet(
                     host: ServiceAddresses.reachable(configuration.metricsAddress), port: port, path: "/metrics")
                 let page = try? await get.response(within: askedWithin)
                 if page?.text.contains("pipeline_build_info") == true {
                     findings.append(
-                        .warning("ports", "\(port) is held by a running service of this pipeline",
+                        .warning(
+                            "ports", "\(port) is held by a running service of this pipeline",
                             remedy: "another run on this machine needs other ports, see --metrics-base-port"))
                 } else {
                     findings.append(.bad("ports", error))
@@ -69,15 +70,19 @@ enum MachineChecks {
             var findings: [Finding] = [
                 .good(
                     name,
-                    condition.exists ? "\(folder.path) can be written to" : "\(folder.path) does not exist yet and can be made")
+                    condition.exists
+                        ? "\(folder.path) can be written to" : "\(folder.path) does not exist yet and can be made")
             ]
             if let holder = condition.holder {
                 findings.append(
-                    .warning(name, "it is in use by \(holder)", remedy: "another run needs a folder of its own, see --state-dir"))
+                    .warning(
+                        name, "it is in use by \(holder)",
+                        remedy: "another run needs a folder of its own, see --state-dir"))
             }
             if let free = condition.freeBytes, free < littleRoom {
                 findings.append(
-                    .warning(name, "only \(free >> 20) MiB are free on its disk", remedy: "free some, before orders stop"))
+                    .warning(
+                        name, "only \(free >> 20) MiB are free on its disk", remedy: "free some, before orders stop"))
             }
             return findings
         } catch {
