@@ -14,7 +14,7 @@ extension EndToEnd {
             command = [program, "top", "--every", "0.2", "--metrics-base-port", "1"]
             if way == "stop":
                 # With job control, so that there is somebody to be stopped for.
-                command = ["/bin/bash", "-mc", " ".join(command) + "; echo IS STOPPED; fg > /dev/null; exit $?"]
+                command = ["/bin/bash", "-mc", " ".join(command) + "; echo IS STOPPED; read; fg; exit $?"]
             child, terminal = pty.fork()
             if child == 0:
                 os.execv(command[0], command)
@@ -46,6 +46,7 @@ extension EndToEnd {
                 os.write(terminal, b"\\x1a")
                 read_until(b"IS STOPPED")
                 expect_restored()
+                os.write(terminal, b"\\n")
                 read_until(b"\\x1b[?1049h", len(seen))
                 os.write(terminal, b"q")
             elif way == "q":
@@ -54,17 +55,14 @@ extension EndToEnd {
                 os.write(terminal, b"\\x03")
             else:
                 os.kill(child, getattr(signal, way))
-            status = None
             deadline = time.monotonic() + 30
-            while status is None and time.monotonic() < deadline:
-                if select.select([terminal], [], [], 0.05)[0]:
+            while time.monotonic() < deadline:
+                if select.select([terminal], [], [], 0.1)[0]:
                     try:
                         seen += os.read(terminal, 65536)
                     except OSError:
-                        pass
-                ended, code = os.waitpid(child, os.WNOHANG)
-                if ended:
-                    status = os.waitstatus_to_exitcode(code)
+                        break
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             expect_restored()
             expected = -signal.SIGSEGV if way == "SIGSEGV" else 0
             if status != expected:

@@ -100,6 +100,7 @@ extension RunTarget: ExpressibleByArgument {
     }
 
     static var allValueStrings: [String] { ["all"] + ServiceKind.allCases.map(\.rawValue) }
+    static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 
     var defaultValueDescription: String { commandName }
 }

@@ -86,6 +86,17 @@ import Testing
         #expect(missing.components(separatedBy: "is missing").count == 6)
     }
 
+    @Test(arguments: [Double.infinity, -.infinity, .nan, 1e300, -1e300, -0.5, .greatestFiniteMagnitude])
+    func `no page can bring it down`(number: Double) {
+        var snapshot = Self.snapshot()
+        let figures = FlowSnapshot.Figures(
+            isConnected: true, total: number, rate: number, median: number, percentile95: number, inFlight: number,
+            redelivered: number, reconnects: number, deadLettered: number, memory: number)
+        snapshot.services = [FlowSnapshot.Service(name: "odd", kind: .payment, state: .up(figures))]
+        #expect(Self.text(snapshot, 200, 50).allSatisfy { $0.count <= 200 })
+        #expect(TopView.plainLine(snapshot).contains("reconnects="))
+    }
+
     @Test func `colours are only in the rendering that wants them`() {
         let lines = TopView.lines(Self.snapshot(), width: 80, height: 24)
         #expect(lines.allSatisfy { !$0.rendered(colors: false).contains("\u{1b}") })

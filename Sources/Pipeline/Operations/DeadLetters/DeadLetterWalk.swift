@@ -36,8 +36,8 @@ package struct DeadLetterWalk: Sendable {
         var visits = 0
         /// Whether a letter is waited for.
         var isWaiting = false
-        /// What puts back those that are left.
-        var left: [@Sendable (Settlement) -> Void] = []
+        /// What puts back the letters met, in their order; nil for one that was removed.
+        var left: [(@Sendable (Settlement) -> Void)?] = []
     }
 
     /// Walks until every letter was seen, nobody has more, `visit` ends it, or the task is cancelled; what `visit` was
@@ -51,8 +51,20 @@ package struct DeadLetterWalk: Sendable {
         let count = try await connection.inspect(queue: queue.deadLetterQueue).messages
         guard count > 0 else { return 0 }
         let progress = Lock(Progress())
-        // In their order. The consumers are gone by then, or they would be handed the same letters again.
-        defer { for putBack in progress.withLock({ $0.left }) { putBack(.requeue) } }
+        do {
+            try await walk(count, progress, visit)
+        } catch {
+            putBack(progress)
+            throw error
+        }
+        await stand(putBack(progress))
+        return count
+    }
+
+    private func walk(
+        _ count: UInt32, _ progress: Lock<Progress>,
+        _ visit: @escaping @Sendable (StoredDeadLetter) async throws -> Verdict
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await read(count, progress, visit) }
             group.addTask { try await watchForLoss() }
@@ -63,7 +75,29 @@ package struct DeadLetterWalk: Sendable {
             // A reader that is busy with letters finishes with them, and what it meets counts.
             try await group.waitForAll()
         }
-        return count
+    }
+
+    /// Gives back what is left, in its order, and says how much that is. The consumers are gone by now, or they would
+    /// be handed the same letters again.
+    @discardableResult
+    private func putBack(_ progress: Lock<Progress>) -> Int {
+        let left = progress.withLock { $0.left }.compactMap { $0 }
+        for putBack in left { putBack(.requeue) }
+        return left.count
+    }
+
+    /// Waits until so many letters stand in the queue again, so that whoever looks next finds them. A queue answers such
+    /// a look before it deals with what came earlier, so the end of the connection does not tell.
+    private func stand(_ count: Int) async {
+        var (before, unchanged) = (UInt32(0), 0)
+        // Others may take letters meanwhile; then the number no longer grows.
+        while unchanged < 20, let now = try? await connection.inspect(queue: queue.deadLetterQueue).messages,
+            now < count
+        {
+            unchanged = now == before ? unchanged + 1 : 0
+            before = now
+            do { try await Task.sleep(for: .milliseconds(50)) } catch { return }
+        }
     }
 
     private func read(
@@ -126,7 +160,7 @@ package struct DeadLetterWalk: Sendable {
             let verdict = try await visit(StoredDeadLetter(delivery, of: queue))
             if case .remove = verdict {
                 delivery.acknowledge()
-                progress.withLock { $0.left[place] = { _ in } }
+                progress.withLock { $0.left[place] = nil }
             }
             return verdict
         } catch is CancellationError {

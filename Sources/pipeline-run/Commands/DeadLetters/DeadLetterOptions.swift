@@ -48,6 +48,7 @@ struct DeadLetterQueueName: ExpressibleByArgument, Sendable {
     }
 
     static var allValueStrings: [String] { PipelineQueue.allCases.map(\.rawValue) }
+    static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 }
 
 /// A length of time with its unit: `30s`, `15m`, `2h`, `7d`.

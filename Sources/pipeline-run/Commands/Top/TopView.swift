@@ -117,9 +117,11 @@ enum TopView {
 
     private static func clock(_ time: Timestamp) -> String { String(time.text.dropFirst(11)) }
 
-    /// A whole number: in thousands up to a million, then shortened.
+    /// A whole number: in thousands up to a million, then shortened. A page may say anything, so nothing is taken for
+    /// granted.
     static func whole(_ number: Double) -> String {
-        guard number.isFinite else { return "-" }
+        guard number.isFinite, number.magnitude < 1e15 else { return "-" }
+        if number < 0 { return "-" + whole(-number) }
         if number >= 999_950_000 { return "\(decimal(number / 1_000_000_000))G" }
         if number >= 999_950 { return "\(decimal(number / 1_000_000))M" }
         let number = Int64(number.rounded())
@@ -130,6 +132,7 @@ enum TopView {
     /// A number with one decimal, without it from 100 on.
     static func decimal(_ number: Double) -> String {
         guard number.isFinite else { return "-" }
+        if number < 0 { return "-" + decimal(-number) }
         if number.rounded() >= 100 { return whole(number) }
         let tenths = Int64((number * 10).rounded())
         return tenths >= 1000 ? whole(number) : "\(tenths / 10).\(tenths % 10)"
@@ -141,7 +144,7 @@ enum TopView {
         if seconds < 0.0995 { return "\(decimal(seconds * 1000)) ms" }
         if seconds < 0.9995 { return "\(Int64((seconds * 1000).rounded())) ms" }
         if seconds < 119.5 { return "\(decimal(seconds)) s" }
-        return "\(Int64((seconds / 60).rounded())) min"
+        return "\(whole(seconds / 60)) min"
     }
 
     /// The values as bars, the highest of them being the full one.
@@ -171,9 +174,13 @@ enum TopView {
             parts.append("\(kind.rawValue)_per_second=\(snapshot.rate(of: kind).map(decimal) ?? "-")")
         }
         let figures = snapshot.figures
-        parts.append("in_flight=\(Int64(figures.reduce(0) { $0 + $1.inFlight }))")
-        parts.append("redelivered=\(Int64(figures.reduce(0) { $0 + $1.redelivered }))")
-        parts.append("reconnects=\(Int64(figures.reduce(0) { $0 + $1.reconnects }))")
+        for (name, number) in [
+            ("in_flight", figures.reduce(0) { $0 + $1.inFlight }),
+            ("redelivered", figures.reduce(0) { $0 + $1.redelivered }),
+            ("reconnects", figures.reduce(0) { $0 + $1.reconnects }),
+        ] {
+            parts.append("\(name)=\(Int64(exactly: number.rounded()).map { "\($0)" } ?? "-")")
+        }
         let away = snapshot.services.filter { if case .away = $0.state { true } else { false } }
         if !away.isEmpty {
             parts.append("away=\(away.map { PrintableText.of($0.name, limit: 80) }.joined(separator: ","))")
