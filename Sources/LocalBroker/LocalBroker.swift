@@ -71,6 +71,11 @@ public final class LocalBroker: Sendable {
         }
     }
 
+    /// Throws ``LocalBrokerError`` `notInstalled` where no server is found that ``start(_:)`` could run.
+    public static func checkInstalled() throws(LocalBrokerError) {
+        _ = try Installation.find(nil)
+    }
+
     private init(plans: [NodePlan], files: NodeFiles, processes: Guard, startTimeout: Duration) {
         self.plans = plans
         self.files = files

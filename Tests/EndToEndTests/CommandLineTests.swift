@@ -56,6 +56,17 @@ extension EndToEnd {
             Wrong(["payment", "--metrics-port=65536"], 64, "--metrics-port"),
             Wrong(["payment"], ["PIPELINE_METRICS_PORT": "http"], 78, "PIPELINE_METRICS_PORT"),
             Wrong(["payment", "--nonsense"], 64, "--nonsense"), Wrong(["paymemt"], 64, "paymemt"),
+            Wrong(["topology"], 64, "declare"), Wrong(["dlq"], 64, "replay"), Wrong(["dlq", "purge"], 64, "--yes"),
+            Wrong(["dlq", "list", "--queue=orders"], 64, "--queue"),
+            Wrong(["dlq", "list", "--error=x"], 64, "--error"),
+            Wrong(["dlq", "list", "--older-than=5"], 64, "--older-than"),
+            Wrong(["dlq", "replay", "--rate=0"], 64, "--rate"), Wrong(["dlq", "peek", "--limit=0"], 64, "--limit"),
+            Wrong(["healthcheck"], 64, "service"), Wrong(["healthcheck", "payments"], 64, "payments"),
+            Wrong(["healthcheck", "payment", "--timeout=0"], 64, "--timeout"),
+            Wrong(["healthcheck", "payment", "--live", "--ready"], 64, "--live"), Wrong(["config", "x"], 64, "x"),
+            Wrong(["config", "--speed=0"], 64, "--speed"),
+            Wrong(["config"], ["PIPELINE_SPEED": "0"], 78, "PIPELINE_SPEED"),
+            Wrong(["topology", "check"], ["PIPELINE_QUEUE_TYPE": "x"], 78, "PIPELINE_QUEUE_TYPE"),
             Wrong(["payment", "more"], 64, "more"), Wrong(["payment", "--seed"], 64, "--seed"),
             // Contradictions.
             Wrong(["payment", "--concurrency=4", "--prefetch=2"], 64, "--concurrency", "--prefetch"),
@@ -109,10 +120,7 @@ extension EndToEnd {
 
         @Test(
             .timeLimit(.minutes(1)),
-            arguments: [
-                "topology declare", "topology", "dlq list", "doctor", "top", "config",
-                "healthcheck", "trace 5",
-            ])
+            arguments: ["trace 5", "trace"])
         func commandsToComeSaySo(command: String) async throws {
             try await withScene { scene in
                 let (exit, process) = try await scene.run(command.split(separator: " ").map(String.init))
@@ -133,6 +141,31 @@ extension EndToEnd {
             }
         }
 
+        @Test(.timeLimit(.minutes(1)), arguments: ["bash", "zsh", "fish"])
+        func shellsCanCompleteIt(shell: String) async throws {
+            try await withScene { scene in
+                let (exit, process) = try await scene.run(["--generate-completion-script", shell])
+                #expect(exit.code == 0, "\(process.report)")
+                let script = process.output.text
+                for word in ["healthcheck", "replay", "older-than", "quorum", "payment_processor_queue"] {
+                    #expect(script.contains(word), "\(word)")
+                }
+                guard shell == "bash" else { return }
+                let program = """
+                    COMP_WORDS=(pipeline-run dlq re) COMP_CWORD=2 COMP_LINE="pipeline-run dlq re" COMP_POINT=19
+                    complete() { completer=${*: -2:1}; }
+                    source /dev/stdin <<'SCRIPT'
+                    \(script)
+                    SCRIPT
+                    $completer pipeline-run re dlq
+                    echo "${COMPREPLY[*]}"
+                    """
+                let bash = try await scene.start(program: "/bin/bash", ["--norc", "-c", program], [:], "bash")
+                #expect(try await bash.exit(within: .seconds(20)).code == 0, "\(bash.report)")
+                #expect(bash.output.text == "replay", "\(bash.report)")
+            }
+        }
+
         @Test(.timeLimit(.minutes(1))) func helpAndVersion() async throws {
             try await withScene { scene in
                 let (exit, help) = try await scene.run(["--help"])
@@ -146,6 +179,15 @@ extension EndToEnd {
                 for (flag, _) in Self.refused {
                     #expect(all.output.text.contains(flag), "\(flag)")
                     #expect(all.output.text.contains(Self.variable(of: flag)), "\(flag)")
+                }
+                for (command, words) in [
+                    (["topology"], ["declare", "check", "export"]), (["dlq"], ["list", "peek", "replay", "purge"]),
+                    (["doctor"], ["--state-dir"]), (["config"], ["--json"]), (["healthcheck"], ["--live"]),
+                    (["top"], []),
+                ] {
+                    let (exit, text) = try await scene.run(command + ["--help"])
+                    #expect(exit.code == 0, "\(command)")
+                    for word in words { #expect(text.output.text.contains(word), "\(command): \(word)") }
                 }
                 let (versionExit, version) = try await scene.run(["--version"])
                 #expect(versionExit.code == 0)

@@ -110,7 +110,7 @@ extension AMQPConnection {
     private func declare(_ topology: Topology, in session: Session, on channel: Channel) async throws {
         for exchange in topology.exchanges {
             try await explaining("declaring the exchange '\(exchange.name)'") {
-                _ = try await session.call(.exchangeDeclare(exchange), on: channel)
+                _ = try await session.call(.exchangeDeclare(exchange, passive: false), on: channel)
             }
         }
         for queue in topology.queues {

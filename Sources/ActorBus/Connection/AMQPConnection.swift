@@ -142,7 +142,7 @@ public actor AMQPConnection {
     }
 
     /// The live session, after a recovery if one is under way. Bounded by the reply time-out.
-    private func openSession() async throws -> Session {
+    func openSession() async throws -> Session {
         try checkOpen()
         if status.state != .open {
             let deadline = Instant.now + configuration.replyTimeout

@@ -46,6 +46,14 @@ actor NameResolver {
     }
 }
 
+extension ConnectionConfiguration.Endpoint {
+    /// The addresses that the host name stands for, in numbers. Throws ``AMQPError/Code/brokerUnreachable`` when it
+    /// stands for none, and when there is no answer within `timeout`.
+    package func addresses(timeout: Duration) async throws -> [String] {
+        try await NameResolver.addresses(of: self, timeout: timeout).map(\.text)
+    }
+}
+
 /// A result of which the first to come counts.
 private final class FirstOutcome<Value: Sendable>: Sendable {
     private struct State {

@@ -46,6 +46,13 @@ public final class Delivery: Sendable {
     /// Refuses the message: the broker dead-letters it, and destroys it where its queue has no dead-letter exchange.
     public func reject() { settle(.reject) }
 
+    /// Settles as ``settle(_:)`` does, and holds on to nothing of the message: for who keeps many unsettled.
+    package var settler: @Sendable (Settlement) -> Void {
+        { [channel, inbox, deliveryTag] settlement in
+            inbox.put(.settle(channel, deliveryTag: deliveryTag, settlement))
+        }
+    }
+
     public func settle(_ settlement: Settlement) {
         inbox.put(settlement: settlement, of: channel, deliveryTag: deliveryTag)
     }

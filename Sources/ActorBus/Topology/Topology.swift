@@ -36,7 +36,8 @@ public struct Exchange: Sendable, Equatable {
         /// A type that a plugin of the broker brings.
         case other(String)
 
-        var name: String {
+        /// The name of the type on the wire.
+        package var name: String {
             switch self {
             case .direct: "direct"
             case .fanout: "fanout"
@@ -115,7 +116,7 @@ public struct Queue: Sendable, Equatable {
     }
 
     /// All arguments as they go over the wire.
-    var declaredArguments: FieldTable {
+    package var declaredArguments: FieldTable {
         var all = arguments
         if case .quorum(let deliveryLimit) = kind {
             all["x-queue-type"] = "quorum"

@@ -11,11 +11,11 @@ enum OutgoingMethod {
     case channelClose(replyCode: UInt16, replyText: String)
     case channelCloseOk
     case channelFlowOk(active: Bool)
-    case exchangeDeclare(Exchange)
+    case exchangeDeclare(Exchange, passive: Bool)
     case queueDeclare(Queue, passive: Bool)
     case queueBind(queue: String, binding: Queue.Binding)
     case basicQos(prefetch: UInt16)
-    case basicConsume(queue: String, consumerTag: String)
+    case basicConsume(queue: String, consumerTag: String, arguments: FieldTable = [:])
     /// Without a reply: what comes before the broker has read it is given back.
     case basicCancel(consumerTag: String)
     case basicPublish(exchange: String, routingKey: String, mandatory: Bool)
@@ -66,11 +66,12 @@ enum OutgoingMethod {
         case .channelFlowOk(let active):
             return unsafe encode(
                 AMQP_CHANNEL_FLOW_OK_METHOD, amqp_channel_flow_ok_t(active: active.wire), into: target)
-        case .exchangeDeclare(let exchange):
+        case .exchangeDeclare(let exchange, let passive):
             return unsafe encode(
                 AMQP_EXCHANGE_DECLARE_METHOD,
                 amqp_exchange_declare_t(
-                    ticket: 0, exchange: pool.bytes(exchange.name), type: pool.bytes(exchange.kind.name), passive: 0,
+                    ticket: 0, exchange: pool.bytes(exchange.name), type: pool.bytes(exchange.kind.name),
+                    passive: passive.wire,
                     durable: exchange.durable.wire, auto_delete: exchange.autoDelete.wire,
                     internal: exchange.internal.wire, nowait: 0,
                     arguments: try TableCodec.encode(exchange.arguments, in: pool)), into: target)
@@ -92,12 +93,12 @@ enum OutgoingMethod {
             return unsafe encode(
                 AMQP_BASIC_QOS_METHOD, amqp_basic_qos_t(prefetch_size: 0, prefetch_count: prefetch, global: 0),
                 into: target)
-        case .basicConsume(let queue, let consumerTag):
+        case .basicConsume(let queue, let consumerTag, let arguments):
             return unsafe encode(
                 AMQP_BASIC_CONSUME_METHOD,
                 amqp_basic_consume_t(
                     ticket: 0, queue: pool.bytes(queue), consumer_tag: pool.bytes(consumerTag), no_local: 0, no_ack: 0,
-                    exclusive: 0, nowait: 0, arguments: amqp_table_t()), into: target)
+                    exclusive: 0, nowait: 0, arguments: try TableCodec.encode(arguments, in: pool)), into: target)
         case .basicCancel(let consumerTag):
             return unsafe encode(
                 AMQP_BASIC_CANCEL_METHOD, amqp_basic_cancel_t(consumer_tag: pool.bytes(consumerTag), nowait: 1),
@@ -125,7 +126,7 @@ enum OutgoingMethod {
     private func checkNames() throws(AMQPError) {
         switch self {
         case .connectionOpen(let virtualHost): try ShortString.check(virtualHost, "virtual host")
-        case .exchangeDeclare(let exchange):
+        case .exchangeDeclare(let exchange, _):
             try ShortString.check(exchange.name, "exchange name")
             try ShortString.check(exchange.kind.name, "exchange type")
         case .queueDeclare(let queue, _): try ShortString.check(queue.name, "queue name")
@@ -133,7 +134,7 @@ enum OutgoingMethod {
             try ShortString.check(queue, "queue name")
             try ShortString.check(binding.exchange, "exchange name")
             try ShortString.check(binding.routingKey, "routing key")
-        case .basicConsume(let queue, _): try ShortString.check(queue, "queue name")
+        case .basicConsume(let queue, _, _): try ShortString.check(queue, "queue name")
         case .basicPublish(let exchange, let routingKey, _):
             try ShortString.check(exchange, "exchange name")
             try ShortString.check(routingKey, "routing key")

@@ -103,4 +103,18 @@ struct ResolvedAddress {
         }
         return addresses
     }
+
+    /// The address in numbers, without the port.
+    var text: String {
+        var name = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        let status = unsafe bytes.withUnsafeBytes { bytes in
+            unsafe getnameinfo(
+                bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count), &name,
+                socklen_t(name.count), nil, 0, NI_NUMERICHOST)
+        }
+        let end = name.firstIndex(of: 0) ?? name.endIndex
+        return status == 0
+            ? String(decoding: name[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            : "an address of family \(family)"
+    }
 }

@@ -40,7 +40,7 @@ package struct DeadLetter: Sendable, Equatable {
     package func message(of original: Message) -> Message {
         var message = original
         moveAside(&message)
-        for (name, value) in headers where message.properties.headers[name] == nil || name != Self.firstFailedAt {
+        for (name, value) in headers where message.properties.headers[name] == nil || !isKept(name) {
             message.properties.headers[name] = value
         }
         message.properties.deliveryMode = .persistent
@@ -55,17 +55,40 @@ package struct DeadLetter: Sendable, Equatable {
         return message(of: bare)
     }
 
-    /// Kept where it is there already: a message that was replayed and failed again first failed then.
-    private static let firstFailedAt = "x-first-failed-at"
+    /// The message as it goes back to its queue: without why it failed and how often, so that it gets all its attempts
+    /// again. When it first failed and the exchange that it once came from stay, for the case that it fails again.
+    package static func replayed(_ letter: Message) -> Message {
+        var message = letter
+        for name in [Header.reason, Header.error, Header.attempts, Header.originalQueue] {
+            message.properties.headers[name] = nil
+        }
+        return message
+    }
+
+    /// The names of the headers that a dead letter gains.
+    enum Header {
+        static let reason = "x-reason"
+        static let error = "x-error"
+        static let attempts = "x-attempts"
+        static let originalExchange = "x-original-exchange"
+        static let originalQueue = "x-original-queue"
+        static let firstFailedAt = "x-first-failed-at"
+    }
+
+    /// Whether a header that is there already says more than ours: of a message that was replayed and failed again, when
+    /// it first failed, and where it came from before the default exchange.
+    private func isKept(_ name: String) -> Bool {
+        name == Header.firstFailedAt || (name == Header.originalExchange && exchange.isEmpty)
+    }
 
     private var headers: FieldTable {
         [
-            "x-reason": .string(reason),
-            "x-error": .string(fault.rawValue),
-            "x-attempts": .int64(attempts),
-            "x-original-exchange": .string(exchange),
-            "x-original-queue": .string(queue.rawValue),
-            Self.firstFailedAt: .string(failedAt.text),
+            Header.reason: .string(reason),
+            Header.error: .string(fault.rawValue),
+            Header.attempts: .int64(attempts),
+            Header.originalExchange: .string(exchange),
+            Header.originalQueue: .string(queue.rawValue),
+            Header.firstFailedAt: .string(failedAt.text),
         ]
     }
 

@@ -8,7 +8,7 @@
 /// look at.
 package final class OrderOutboxDatabase {
     static let fileName = "generator.sqlite"
-    private static let lockName = "generator.lock"
+    static let lockName = "generator.lock"
     private static let schemaVersion: Int64 = 1
     /// "ordr": tells our file from another program's.
     private static let applicationID: Int64 = 0x6f72_6472

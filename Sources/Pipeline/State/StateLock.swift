@@ -36,6 +36,15 @@ struct StateLock: ~Copyable {
         SystemCall.closeFile(descriptor)
     }
 
+    /// Who has the lock of a file, in words; nil where nobody has, or there is no such file.
+    static func holder(of path: String) -> String? {
+        let descriptor = SystemCall.openToRead(path)
+        guard descriptor >= 0 else { return nil }
+        defer { SystemCall.closeFile(descriptor) }
+        // Let go of at once; a shared lock goes with every other but the holder's.
+        return SystemCall.lock(descriptor, shared: true) == EWOULDBLOCK ? holder(descriptor) : nil
+    }
+
     private static func holder(_ descriptor: CInt) -> String {
         let text = String(decoding: SystemCall.beginning(of: descriptor, atMost: 20), as: UTF8.self)
         guard let line = text.split(separator: "\n").first, let pid = Int32(line) else { return "another process" }

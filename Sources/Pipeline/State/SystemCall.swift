@@ -34,6 +34,25 @@ enum SystemCall {
         return (descriptor, descriptor < 0 ? errno : 0)
     }
 
+    /// Opens a file that exists. The descriptor, or -1.
+    static func openToRead(_ path: String) -> CInt {
+        unsafe open(path, O_RDONLY | O_CLOEXEC)
+    }
+
+    /// When a file was last written to; nil where there is none.
+    static func lastModified(_ path: String) -> Timestamp? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return Timestamp(clampingSeconds: Int64(status.st_mtim.tv_sec))
+    }
+
+    /// The room on the disk of a folder that this user may fill; nil where the system does not say.
+    static func freeBytes(at path: String) -> UInt64? {
+        var status = statvfs()
+        guard unsafe statvfs(path, &status) == 0 else { return nil }
+        return UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue
+    }
+
     /// The first bytes of a file, as far as they can be read.
     static func beginning(of descriptor: CInt, atMost count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
@@ -48,9 +67,9 @@ enum SystemCall {
         return written == bytes.count ? 0 : (written < 0 ? errno : ENOSPC)
     }
 
-    /// Takes the exclusive lock of an open file without waiting. 0, or the error number.
-    static func lock(_ descriptor: CInt) -> CInt {
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+    /// Takes the lock of an open file without waiting. 0, or the error number.
+    static func lock(_ descriptor: CInt, shared: Bool = false) -> CInt {
+        while flock(descriptor, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0 {
             let error = errno
             if error != EINTR { return error }
         }

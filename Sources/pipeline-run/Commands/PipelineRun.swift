@@ -23,7 +23,8 @@ struct PipelineRun: AsyncParsableCommand {
         version: "pipeline-run \(BuildInfo.current.version) (\(BuildInfo.current.revision))",
         subcommands: [
             AllCommand.self, GeneratorCommand.self, PaymentCommand.self, FulfillmentCommand.self,
-            NotificationCommand.self,
+            NotificationCommand.self, TopologyCommand.self, DeadLetterCommand.self, DoctorCommand.self, TopCommand.self,
+            ConfigCommand.self, HealthcheckCommand.self,
         ])
 
     /// Without a command. A script whose variable came out empty must not take that for success.

@@ -8,6 +8,12 @@ struct BrokerSettings {
     /// The broker; nil where none is named.
     private(set) var connection: ConnectionConfiguration?
     private(set) var warnings: [String] = []
+    /// Where each part came from that is not a default.
+    private(set) var origins: [Part: ConfigurationReport.Origin] = [:]
+
+    enum Part: Sendable {
+        case hosts, user, password, virtualHost, heartbeat
+    }
 
     private let environment: [String: String]
 
@@ -57,16 +63,20 @@ struct BrokerSettings {
             warnings.append("\(variable) is not used, since \(name) names the broker")
         }
         var connection = ConnectionConfiguration(endpoints: url.endpoints)
+        origins[.hosts] = .url(name)
         if let user = url.user {
+            origins[.user] = .url(name)
             try Self.checkLength(user, "\(name): its user", kind)
             connection.user = user
         }
         if let virtualHost = url.virtualHost {
+            origins[.virtualHost] = .url(name)
             try Self.checkLength(virtualHost, "\(name): its virtual host", kind)
             connection.virtualHost = virtualHost
         }
         if let password = url.password {
             connection.password = password
+            origins[.password] = .url(name)
             for variable in ["RABBITMQ_PASSWORD", "RABBITMQ_PASSWORD_FILE"] where environment[variable] != nil {
                 warnings.append("\(variable) is not used, since \(name) states a password")
             }
@@ -75,6 +85,7 @@ struct BrokerSettings {
         }
         if let heartbeat = url.heartbeat {
             connection.heartbeat = heartbeat
+            origins[.heartbeat] = .url(name)
             if environment["RABBITMQ_HEARTBEAT"] != nil {
                 warnings.append("RABBITMQ_HEARTBEAT is not used, since \(name) states a heartbeat")
             }
@@ -86,10 +97,13 @@ struct BrokerSettings {
 
     // MARK: Variables
 
-    private func connection(
+    private mutating func connection(
         ofVariables readFile: (String) throws -> String
     ) throws(ConfigurationError) -> ConnectionConfiguration {
         var connection = ConnectionConfiguration(endpoints: try endpoints())
+        note(.hosts, ["RABBITMQ_HOST", "RABBITMQ_PORT"])
+        note(.user, ["RABBITMQ_USER"])
+        note(.virtualHost, ["RABBITMQ_VHOST"])
         if let user = environment["RABBITMQ_USER"] {
             guard !user.isEmpty else { throw ConfigurationError(.environment, "RABBITMQ_USER: it is empty") }
             try Self.checkLength(user, "RABBITMQ_USER: it", .environment)
@@ -115,6 +129,11 @@ struct BrokerSettings {
         guard text.utf8.count <= 255 else {
             throw ConfigurationError(kind, "\(what) has \(text.utf8.count) bytes; 255 is the most")
         }
+    }
+
+    /// Notes that a part came from the first of these variables that is set, if any is.
+    private mutating func note(_ part: Part, _ variables: [String]) {
+        origins[part] = variables.first { environment[$0] != nil }.map { .environment($0) }
     }
 
     private func endpoints() throws(ConfigurationError) -> [ConnectionConfiguration.Endpoint] {
@@ -150,7 +169,8 @@ struct BrokerSettings {
         return port
     }
 
-    private func heartbeat() throws(ConfigurationError) -> Duration? {
+    private mutating func heartbeat() throws(ConfigurationError) -> Duration? {
+        note(.heartbeat, ["RABBITMQ_HEARTBEAT"])
         guard let text = environment["RABBITMQ_HEARTBEAT"] else { return nil }
         guard Readers.isDigits(text), let seconds = UInt16(text) else {
             throw ConfigurationError(
@@ -160,7 +180,8 @@ struct BrokerSettings {
         return .seconds(Int64(seconds))
     }
 
-    private func password(_ readFile: (String) throws -> String) throws(ConfigurationError) -> String? {
+    private mutating func password(_ readFile: (String) throws -> String) throws(ConfigurationError) -> String? {
+        note(.password, ["RABBITMQ_PASSWORD_FILE", "RABBITMQ_PASSWORD"])
         guard let path = environment["RABBITMQ_PASSWORD_FILE"] else { return environment["RABBITMQ_PASSWORD"] }
         guard environment["RABBITMQ_PASSWORD"] == nil else {
             throw ConfigurationError(

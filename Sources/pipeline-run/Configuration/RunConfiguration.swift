@@ -104,7 +104,7 @@ struct RunConfiguration: Sendable {
         queueType = try Settings.queueType.resolve(flag: broker.queueType, environment).value
 
         // Operations
-        firstPort = try Self.firstPort(operations, environment, target)
+        firstPort = try Self.firstPort(operations.metricsPort, operations.metricsBasePort, environment, target)
         metricsAddress =
             try Settings.metricsAddress.resolve(flag: operations.metricsAddress, environment).value
             ?? (target == .all ? "127.0.0.1" : "0.0.0.0")
@@ -203,11 +203,12 @@ extension RunConfiguration {
         given.origin == .environment ? setting.environment : setting.flag
     }
 
-    private static func firstPort(
-        _ operations: RunOptions.Operations, _ environment: [String: String], _ target: RunTarget
+    /// The port of a role, or the first of those of 'all'.
+    static func firstPort(
+        _ metricsPort: String?, _ metricsBasePort: String?, _ environment: [String: String], _ target: RunTarget
     ) throws(ConfigurationError) -> UInt16 {
-        let single = try Settings.metricsPort.resolve(flag: operations.metricsPort, environment)
-        let base = try Settings.metricsBasePort.resolve(flag: operations.metricsBasePort, environment)
+        let single = try Settings.metricsPort.resolve(flag: metricsPort, environment)
+        let base = try Settings.metricsBasePort.resolve(flag: metricsBasePort, environment)
         switch target {
         case .all:
             if single.origin == .flag {

@@ -13,13 +13,15 @@ struct Setting<Value: Sendable>: Sendable {
     /// That value as the help shows it; nil where there is none to show.
     let standardText: String?
     let help: String
+    /// What a shell proposes for the value; nil for nothing in particular.
+    let completion: CompletionKind?
     /// Reads a value; the error's description says what was found and what is expected.
     let read: @Sendable (String) throws -> Value
 
     /// - Parameter environment: `PIPELINE_` and the flag in capitals, unless said otherwise.
     init(
         _ name: String, environment: String? = nil, _ placeholder: String, standard: Value, shown standardText: String?,
-        _ help: String, read: @escaping @Sendable (String) throws -> Value
+        _ help: String, completion: CompletionKind? = nil, read: @escaping @Sendable (String) throws -> Value
     ) {
         self.name = name
         self.environment =
@@ -29,6 +31,7 @@ struct Setting<Value: Sendable>: Sendable {
         self.standard = standard
         self.standardText = standardText
         self.help = help
+        self.completion = completion
         self.read = read
     }
 
@@ -103,6 +106,6 @@ extension Option where Value == String? {
             name: .customLong(setting.name),
             help: ArgumentHelp(
                 "\(setting.help)\(standard)", discussion: "Environment: \(setting.environment)",
-                valueName: setting.placeholder))
+                valueName: setting.placeholder), completion: setting.completion)
     }
 }

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Logging
 import Pipeline
 
@@ -13,9 +14,14 @@ enum Settings {
     static let connectDelay = Setting(
         "connect-delay", "seconds", standard: Duration.seconds(5), shown: "5",
         "The pause between those attempts.", read: Readers.seconds(0...3600))
+    /// The same for a command that a person waits for, or a script that may wait by itself.
+    static let commandConnectAttempts = Setting(
+        "connect-attempts", "n", standard: 1, shown: "1",
+        "How often the connection is tried.", read: Readers.whole(1...1_000_000))
     static let queueType = Setting(
         "queue-type", "type", standard: QueueType.classic, shown: "classic",
-        "classic, or quorum for queues that a cluster replicates.", read: Readers.word(QueueType.self))
+        "classic, or quorum for queues that a cluster replicates.",
+        completion: .list(QueueType.allCases.map(\.rawValue)), read: Readers.word(QueueType.self))
 
     static let batch = Setting(
         "batch", "a-b", standard: BatchSize.standard, shown: BatchSize.standard.description,
@@ -59,7 +65,8 @@ enum Settings {
         "How long work in hand may take after a stop signal.", read: Readers.seconds(0...86_400))
     static let stateDirectory = Setting<String?>(
         "state-dir", "folder", standard: nil, shown: "$XDG_STATE_HOME/order-pipeline",
-        "Where order numbers, unconfirmed orders and the private broker's data are kept.", read: Readers.text)
+        "Where order numbers, unconfirmed orders and the private broker's data are kept.", completion: .directory,
+        read: Readers.text)
 
     static let metricsPort = Setting<UInt16?>(
         "metrics-port", "port", standard: nil, shown: "8000 to 8003, by service",
@@ -72,10 +79,12 @@ enum Settings {
         "The address of those ports.", read: Readers.text)
     static let logFormat = Setting(
         "log-format", "format", standard: LogFormat.auto, shown: "auto",
-        "pretty, json, or auto: pretty on a terminal.", read: { try LogFormat(parsing: $0) })
+        "pretty, json, or auto: pretty on a terminal.", completion: .list(LogFormat.allCases.map(\.rawValue)),
+        read: { try LogFormat(parsing: $0) })
     static let logLevel = Setting(
         "log-level", "level", standard: Logger.Level.info, shown: "info",
-        "trace, debug, info, notice, warning, error or critical.", read: { try Logger.Level(parsing: $0) })
+        "trace, debug, info, notice, warning, error or critical.",
+        completion: .list(Logger.Level.allCases.map(\.rawValue)), read: { try Logger.Level(parsing: $0) })
     static let eventLog = Setting<String?>(
         "event-log", "file", standard: nil, shown: nil, "Not yet available.", read: Readers.text)
 

@@ -55,6 +55,27 @@ import Testing
         #expect(message.properties.headers["x-original-queue"] == "payment_processor_queue")
     }
 
+    @Test func `goes back without why it failed, and keeps when it first did and where it came from`() {
+        let original = Message(
+            body: [1], properties: MessageProperties(headers: ["mine": 5], correlationID: "c", messageID: "m"))
+        let replayed = DeadLetter.replayed(Self.letter.message(of: original))
+        #expect(replayed.body == [1])
+        var expected = original.properties
+        expected.headers = [
+            "mine": 5, "x-original-exchange": "orders", "x-first-failed-at": "2026-01-07T10:30:00Z",
+        ]
+        #expect(replayed.properties == expected)
+
+        // It comes back over the default exchange.
+        let again = DeadLetter(
+            .rejected, reason: "no", attempts: 1, exchange: "", queue: .payment,
+            failedAt: Timestamp(clampingSeconds: 1_800_000_000)
+        ).message(of: replayed)
+        #expect(again.properties.headers["x-original-exchange"] == "orders")
+        #expect(again.properties.headers["x-first-failed-at"] == "2026-01-07T10:30:00Z")
+        #expect(again.properties.headers["x-error"] == "rejected")
+    }
+
     @Test func `without the original headers it still says why`() {
         let original = Message(body: [9], properties: MessageProperties(headers: ["big": "…"], correlationID: "c"))
         let message = Self.letter.messageWithoutOriginalHeaders(of: original)

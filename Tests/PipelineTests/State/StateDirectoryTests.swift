@@ -76,4 +76,24 @@ struct StateDirectoryTests {
             #expect(error.message.hasPrefix("cannot make the folder /proc/self/state: "))
         }
     }
+
+    @Test("is examined without being made")
+    func condition() throws {
+        let folder = try TemporaryFolder()
+        let directory = StateDirectory(path: folder.path + "/a/b")
+        let before = try directory.examine()
+        #expect(!before.exists && before.holder == nil && directory.lastWritten == nil)
+        #expect(before.freeBytes ?? 0 > 0)
+        #expect(!SystemCall.exists(folder.path + "/a"))
+
+        do {
+            let outbox = try OrderOutboxDatabase(in: directory)
+            let during = try directory.examine()
+            #expect(during.exists && during.holder?.contains("\(SystemCall.processID)") == true)
+            #expect(directory.lastWritten != nil)
+            #expect(!outbox.origin.isEmpty)
+        }
+        #expect(try directory.examine().holder == nil)
+        #expect(throws: StateError.self) { try StateDirectory(path: directory.file("generator.sqlite")).examine() }
+    }
 }

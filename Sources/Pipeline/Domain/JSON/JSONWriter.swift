@@ -24,6 +24,13 @@ package struct JSONWriter {
         needsComma = false
     }
 
+    /// As ``name(_:)``, for a name of any characters.
+    package mutating func member(_ name: String) {
+        string(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
     package mutating func string(_ text: String) {
         separate()
         bytes.append(UInt8(ascii: "\""))
@@ -42,6 +49,18 @@ package struct JSONWriter {
         if let text { string(text) } else { null() }
     }
 
+    package mutating func whole(_ number: UInt64) {
+        separate()
+        bytes.append(contentsOf: String(number).utf8)
+    }
+
+    /// A number, or `null` for what JSON has no number for.
+    package mutating func number(_ number: Double) {
+        guard number.isFinite else { return null() }
+        separate()
+        bytes.append(contentsOf: number.description.utf8)
+    }
+
     package mutating func whole(_ number: Int64) {
         separate()
         bytes.append(contentsOf: String(number).utf8)
@@ -57,6 +76,11 @@ package struct JSONWriter {
         bytes.append(UInt8(ascii: "."))
         bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest / 10))
         if rest % 10 != 0 { bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)) }
+    }
+
+    package mutating func bool(_ value: Bool) {
+        separate()
+        bytes.append(contentsOf: (value ? "true" : "false").utf8)
     }
 
     package mutating func null() {

@@ -66,6 +66,11 @@ package final class AdminServer: Sendable {
         self.answerTime = answerTime.map(TimeAmount.init) ?? Limit.answer
     }
 
+    /// Throws as `init` does when the address cannot be bound now; nothing stays bound.
+    package static func checkFree(address: String, port: UInt16) throws(AdminServerError) {
+        _ = try ListeningSocket(address: address, port: port)
+    }
+
     /// Serves until the task is cancelled; returns then, within moments, with the port free again.
     ///
     /// To be called once. Throws only if the system takes the listening socket away.

@@ -1,0 +1,44 @@
+/// Which dead letters are meant. What is nil says nothing, and all that is said has to be so.
+package struct DeadLetterFilter: Sendable, Equatable {
+    /// The class in `x-error`.
+    package var error: DeadLetter.Fault?
+    /// A part of `x-reason`, in capitals or not.
+    package var reason: String?
+    /// The whole `correlation_id`, or the order's number.
+    package var order: String?
+    /// First failed longer ago than this.
+    package var olderThan: Duration?
+    /// First failed less long ago than this.
+    package var newerThan: Duration?
+
+    package init(
+        error: DeadLetter.Fault? = nil, reason: String? = nil, order: String? = nil, olderThan: Duration? = nil,
+        newerThan: Duration? = nil
+    ) {
+        self.error = error
+        self.reason = reason
+        self.order = order
+        self.olderThan = olderThan
+        self.newerThan = newerThan
+    }
+
+    /// Whether nothing is said, so that every letter is meant.
+    package var takesAll: Bool { self == DeadLetterFilter() }
+
+    /// Whether a letter is meant. One that does not say when it failed has no age, and no filter by age means it.
+    package func matches(_ letter: StoredDeadLetter, at now: Timestamp) -> Bool {
+        if let error, letter.error != error.rawValue { return false }
+        if let reason, !(letter.reason ?? "").lowercased().contains(reason.lowercased()) { return false }
+        if olderThan != nil || newerThan != nil {
+            guard let failedAt = letter.firstFailedAt else { return false }
+            let age = Duration.milliseconds(now.milliseconds - failedAt.milliseconds)
+            if let olderThan, age < olderThan { return false }
+            if let newerThan, age >= newerThan { return false }
+        }
+        if let order, letter.correlationID != order {
+            // Last, since it reads the body.
+            guard let number = Int64(order), letter.orderID == number else { return false }
+        }
+        return true
+    }
+}

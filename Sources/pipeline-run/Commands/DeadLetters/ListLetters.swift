@@ -1,0 +1,70 @@
+import ActorBus
+import ArgumentParser
+import Pipeline
+
+/// `dlq list`: a line for each letter.
+struct ListLetters: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "A line for each dead letter, without its body.")
+
+    @OptionGroup(title: "Broker") var broker: BrokerOptions
+    @OptionGroup(title: "Letters") var options: DeadLetterOptions
+    @Flag(help: "One JSON object a line.") var json = false
+
+    func run() async throws {
+        await OperatorCommand.run { [self] in
+            let access = try BrokerAccess(broker)
+            access.sayWarnings()
+            let round = DeadLetterRound(access: access, options: options)
+            if !json { OperatorCommand.print(LetterLine.heading) }
+            var (matched, seen): (UInt32, UInt32) = (0, 0)
+            for queue in options.chosenQueues {
+                let book = Lock(DeadLetterRound.Count(queue: queue))
+                try await round.walk(queue, most: options.limit?.number, book) { letter in
+                    OperatorCommand.print(
+                        json ? LetterText.json(letter, withBody: false) : LetterLine.text(letter, at: round.now))
+                    return false
+                }
+                book.withLock { count in
+                    matched += count.matched
+                    seen += count.seen
+                }
+            }
+            OperatorCommand.note("\(matched) of \(seen) dead letters looked at")
+            return 0
+        }
+    }
+}
+
+/// `dlq peek`: whole letters.
+struct PeekLetters: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "peek", abstract: "Shows dead letters whole: headers, properties and body.",
+        discussion: "Ten of each queue, unless --limit says otherwise.")
+
+    private static let standardLimit: UInt32 = 10
+
+    @OptionGroup(title: "Broker") var broker: BrokerOptions
+    @OptionGroup(title: "Letters") var options: DeadLetterOptions
+    @Flag(help: "One JSON object a line.") var json = false
+
+    func run() async throws {
+        await OperatorCommand.run { [self] in
+            let access = try BrokerAccess(broker)
+            access.sayWarnings()
+            let round = DeadLetterRound(access: access, options: options)
+            for queue in options.chosenQueues {
+                let book = Lock(DeadLetterRound.Count(queue: queue))
+                try await round.walk(queue, most: options.limit?.number ?? Self.standardLimit, book) { letter in
+                    if json {
+                        OperatorCommand.print(LetterText.json(letter, withBody: true))
+                    } else {
+                        for line in LetterText.lines(letter) { OperatorCommand.print(line) }
+                    }
+                    return false
+                }
+            }
+            return 0
+        }
+    }
+}

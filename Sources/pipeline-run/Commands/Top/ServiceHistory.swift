@@ -1,0 +1,119 @@
+import Pipeline
+
+/// What a service has said of itself lately, and what follows from it. Pure: told of pages and times.
+struct ServiceHistory: Sendable {
+    /// Rates and latencies are those of so long.
+    private static let window = Duration.seconds(10)
+
+    private struct Look: Sendable {
+        let time: Duration
+        let total: Double
+        let buckets: [(bound: Double, count: Double)]
+    }
+
+    private(set) var kind: ServiceKind?
+    private var looks: [Look] = []
+
+    /// Takes a page in, at a time since any fixed moment.
+    mutating func add(_ page: MetricsPage, at time: Duration) -> FlowSnapshot.Figures {
+        kind = Self.kind(of: page)
+        let total = kind.map { Self.total(page, of: $0) } ?? 0
+        let look = Look(time: time, total: total, buckets: page.buckets("pipeline_end_to_end_seconds"))
+        // It has been started anew, and counts from zero again.
+        if let last = looks.last, look.total < last.total { looks = [] }
+        looks.append(look)
+        while looks.count > 2, look.time - looks[1].time >= Self.window { looks.removeFirst() }
+
+        var figures = FlowSnapshot.Figures()
+        figures.isConnected = page.sum("pipeline_amqp_connection_up") == 1
+        figures.total = total
+        figures.inFlight = page.sum("pipeline_messages_in_flight") ?? 0
+        figures.redelivered = page.sum("pipeline_messages_redelivered_total") ?? 0
+        figures.reconnects = page.sum("pipeline_amqp_reconnects_total") ?? 0
+        figures.deadLettered = page.sum("pipeline_messages_settled_total", ["outcome": "dead_lettered"]) ?? 0
+        figures.memory = page.sum("process_resident_memory_bytes")
+        if let first = looks.first, look.time > first.time {
+            figures.rate = (look.total - first.total) / Self.seconds(look.time - first.time)
+            let lately = Self.difference(look.buckets, first.buckets)
+            figures.median = Self.quantile(0.5, lately)
+            figures.percentile95 = Self.quantile(0.95, lately)
+        }
+        return figures
+    }
+
+    /// It does not answer: what comes after cannot be compared with what was.
+    mutating func lose() { looks = [] }
+
+    private static func kind(of page: MetricsPage) -> ServiceKind? {
+        ServiceKind.allCases.first { page.has(effects(of: $0)) }
+    }
+
+    /// The metric that counts a service's effects.
+    private static func effects(of kind: ServiceKind) -> String {
+        switch kind {
+        case .generator: "orders_generated_total"
+        case .payment: "payments_processed_total"
+        case .fulfillment: "shipments_created_total"
+        case .notification: "notifications_sent_total"
+        }
+    }
+
+    private static func total(_ page: MetricsPage, of kind: ServiceKind) -> Double { page.sum(effects(of: kind)) ?? 0 }
+
+    private static func difference(
+        _ now: [(bound: Double, count: Double)], _ before: [(bound: Double, count: Double)]
+    ) -> [(bound: Double, count: Double)] {
+        now.map { bucket in
+            let earlier = before.first { $0.bound == bucket.bound }?.count ?? 0
+            return (bucket.bound, max(0, bucket.count - earlier))
+        }
+    }
+
+    /// The value below which this share lies, taken to be spread evenly within a bucket, as Prometheus does it; nil
+    /// when nothing was observed.
+    static func quantile(_ share: Double, _ buckets: [(bound: Double, count: Double)]) -> Double? {
+        guard let all = buckets.last?.count, all > 0 else { return nil }
+        let wanted = share * all
+        var (lower, below) = (0.0, 0.0)
+        for (bound, count) in buckets {
+            if count >= wanted {
+                // Beyond the last bound nothing is known but that.
+                guard bound.isFinite else { return lower }
+                return count > below ? lower + (bound - lower) * (wanted - below) / (count - below) : bound
+            }
+            (lower, below) = (bound, count)
+        }
+        return lower
+    }
+
+    private static func seconds(_ duration: Duration) -> Double {
+        let (seconds, attoseconds) = duration.components
+        return Double(seconds) + Double(attoseconds) / 1e18
+    }
+}
+
+/// The depths of a queue lately, and how fast they change. Pure.
+struct DepthHistory: Sendable {
+    private static let window = Duration.seconds(5)
+    private static let longest = 60
+
+    private var looks: [(time: Duration, ready: UInt32)] = []
+
+    var values: [UInt32] { looks.map(\.ready) }
+
+    mutating func add(_ ready: UInt32, at time: Duration) {
+        looks.append((time, ready))
+        if looks.count > Self.longest { looks.removeFirst() }
+    }
+
+    mutating func lose() { looks = [] }
+
+    /// The change a second over the last seconds; nil with fewer than two looks.
+    var change: Double? {
+        guard let last = looks.last, let first = looks.first(where: { last.time - $0.time <= Self.window }),
+            last.time > first.time
+        else { return nil }
+        let (seconds, attoseconds) = (last.time - first.time).components
+        return (Double(last.ready) - Double(first.ready)) / (Double(seconds) + Double(attoseconds) / 1e18)
+    }
+}

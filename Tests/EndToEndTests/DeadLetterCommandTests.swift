@@ -1,0 +1,280 @@
+import ActorBus
+import Foundation
+import Glibc
+import Testing
+
+extension EndToEnd {
+    /// What an operator does with dead letters: nothing is lost, whatever happens meanwhile.
+    @Suite struct DeadLetterCommandTests {
+        private static let queue = "payment_processor_queue"
+        private static let letters = "payment_processor_queue.dlq"
+
+        private struct Line: Decodable {
+            let queue: String
+            let error: String?
+            let reason: String?
+            let correlationId: String?
+            let body: String?
+            let matched: Int?
+            let replayed: Int?
+            let deleted: Int?
+            let left: Int?
+            let dryRun: Bool?
+        }
+
+        private func lines(_ process: ChildProcess) throws -> [Line] {
+            try process.output.lines.map {
+                try JSONDecoder.ofSnakes.decode(Line.self, from: Data($0.utf8))
+            }
+        }
+
+        /// A letter as a service writes it, an hour old.
+        private func letter(_ number: Int, error: String, failed: String) -> Message {
+            Message(
+                text: #"{"order_id":\#(number)}"#,
+                properties: MessageProperties(
+                    contentType: "application/json",
+                    headers: [
+                        "note": "kept", "x-reason": .string("reason \(number)"), "x-error": .string(error),
+                        "x-attempts": 6, "x-original-exchange": "orders",
+                        "x-original-queue": .string(Self.queue),
+                        "x-first-failed-at": .string(failed),
+                    ], correlationID: "shop-\(number)", messageID: "shop-\(number)/order", type: "order",
+                    appID: "order-generator"))
+        }
+
+        private func withLetters(
+            _ count: Int, _ body: (Scene, VirtualHost) async throws -> Void
+        ) async throws {
+            try await withScene { scene in
+                let host = try await SharedBroker.shared.virtualHost()
+                let (exit, process) = try await scene.run(["topology", "declare"], on: host)
+                #expect(exit.code == 0, "\(process.report)")
+                let now = ISO8601DateFormatter().string(from: Date())
+                try await host.publish(
+                    (1...count).map {
+                        letter(
+                            $0, error: $0.isMultiple(of: 3) ? "exhausted" : "malformed",
+                            failed: $0 <= 2 ? "2026-01-07T10:30:00Z" : now)
+                    }, to: "", routingKey: Self.letters)
+                try await body(scene, host)
+            }
+        }
+
+        @Test(.timeLimit(.minutes(2))) func lettersAreListedAndStay() async throws {
+            try await withLetters(6) { scene, host in
+                for (filter, numbers) in [
+                    ([], [1, 2, 3, 4, 5, 6]), (["--error", "exhausted"], [3, 6]),
+                    (["--reason", "REASON 4"], [4]),
+                    (["--order", "shop-5"], [5]), (["--order", "5"], [5]), (["--older-than", "1h"], [1, 2]),
+                    (["--newer-than", "1h"], [3, 4, 5, 6]), (["--limit", "2"], [1, 2]),
+                    (["--queue", Self.queue, "--error", "malformed"], [1, 2, 4, 5]),
+                    (["--queue", "fulfillment_processor_queue"], []),
+                ] as [([String], [Int])] {
+                    let (exit, process) = try await scene.run(["dlq", "list", "--json"] + filter, on: host)
+                    #expect(exit.code == 0, "\(process.report)")
+                    let found = try lines(process)
+                    #expect(found.map(\.correlationId) == numbers.map { "shop-\($0)" }, "\(filter)")
+                    #expect(found.allSatisfy { $0.queue == Self.queue && $0.body == nil })
+                }
+                let (_, table) = try await scene.run(["dlq", "list"], on: host)
+                #expect(table.output.lines.count == 7)
+                #expect(
+                    table.output.lines[1].contains("malformed") && table.output.lines[1].contains("reason 1"))
+                let (_, peek) = try await scene.run(
+                    ["dlq", "peek", "--json", "--order", "shop-2"], on: host)
+                #expect(try lines(peek).map(\.body) == [#"{"order_id":2}"#])
+                let (_, text) = try await scene.run(["dlq", "peek", "--limit", "1"], on: host)
+                for words in ["x-attempts: 6", "note: kept", #"{"order_id":1}"#] {
+                    #expect(text.output.text.contains(words), "\(text.report)")
+                }
+                // All of it is still there, in its order.
+                let left = try await host.take(from: Self.letters)
+                #expect(left.map { $0.properties.correlationID } == (1...6).map { "shop-\($0)" })
+                #expect(left[0].properties.headers["x-attempts"] == 6)
+            }
+        }
+
+        @Test(.timeLimit(.minutes(2))) func whatIsMeantIsReplayedAndTheRestKeepsItsOrder() async throws {
+            try await withLetters(7) { scene, host in
+                let replay = ["dlq", "replay", "--json", "--queue", Self.queue, "--error", "malformed"]
+                let (_, dry) = try await scene.run(replay + ["--dry-run"], on: host)
+                #expect(try lines(dry).map(\.matched) == [5])
+                #expect(try lines(dry).map(\.replayed) == [0])
+                #expect(try lines(dry).map(\.dryRun) == [true])
+                #expect(
+                    try await host.depths(of: [Self.queue, Self.letters]) == [Self.queue: 0, Self.letters: 7])
+
+                let (exit, process) = try await scene.run(replay, on: host)
+                #expect(exit.code == 0, "\(process.report)")
+                #expect(try lines(process).map(\.replayed) == [5])
+                #expect(try lines(process).map(\.left) == [2])
+                let replayed = try await host.take(from: Self.queue)
+                #expect(
+                    replayed.map { $0.properties.correlationID } == [1, 2, 4, 5, 7].map { "shop-\($0)" })
+                for delivery in replayed {
+                    let headers = delivery.properties.headers
+                    #expect(Set(headers.keys) == ["note", "x-original-exchange", "x-first-failed-at"])
+                    #expect(delivery.exchange == "" && delivery.routingKey == Self.queue)
+                    #expect(
+                        delivery.properties.type == "order" && delivery.properties.deliveryMode == .persistent)
+                }
+                // To one queue only, although the exchange has two.
+                #expect(
+                    try await host.depths(of: ["notifications_orders_queue"]) == [
+                        "notifications_orders_queue": 0
+                    ])
+                let left = try await host.take(from: Self.letters)
+                #expect(left.map { $0.properties.correlationID } == ["shop-3", "shop-6"])
+            }
+        }
+
+        /// More letters are left than one consumer may hold, and what is meant stands behind them.
+        @Test(.timeLimit(.minutes(2))) func aFilterIsNeverStuckBehindWhatItLeaves() async throws {
+            try await withLetters(1201) { scene, host in
+                let (exit, process) = try await scene.run(
+                    ["dlq", "replay", "--json", "--order", "1201"], on: host)
+                #expect(exit.code == 0, "\(process.report)")
+                #expect(try lines(process).first?.replayed == 1)
+                #expect(
+                    try await host.take(from: Self.queue).map { $0.properties.correlationID } == ["shop-1201"]
+                )
+                let left = try await host.take(from: Self.letters)
+                #expect(left.map { $0.properties.correlationID } == (1...1200).map { "shop-\($0)" })
+            }
+        }
+
+        @Test(.timeLimit(.minutes(2))) func aKillInTheMiddleLosesNothing() async throws {
+            try await withLetters(60) { scene, host in
+                let first = try await scene.start("dlq", "replay", "--rate", "50", on: host)
+                try await host.withConnection { connection in
+                    try await eventually(within: .seconds(30), "some are replayed") {
+                        try await connection.inspect(queue: Self.queue).messages >= 10
+                    }
+                }
+                first.signal(SIGKILL)
+                #expect(try await first.exit(within: .seconds(10)).isSignal)
+                // What it held goes back with its connection.
+                try await host.withConnection { connection in
+                    try await eventually("the letters are back") {
+                        let waiting = try await connection.inspect(queue: Self.queue).messages
+                        let letters = try await connection.inspect(queue: Self.letters).messages
+                        return waiting >= 10 && letters >= 1 && waiting + letters >= 60
+                    }
+                }
+                let (exit, process) = try await scene.run(["dlq", "replay"], on: host)
+                #expect(exit.code == 0, "\(process.report)")
+                #expect(try await host.depths(of: [Self.letters]) == [Self.letters: 0])
+                let replayed = try await host.take(from: Self.queue).compactMap { $0.properties.messageID }
+                #expect(Set(replayed) == Set((1...60).map { "shop-\($0)/order" }))
+                #expect(replayed.count <= 61, "one message at most comes twice")
+            }
+        }
+
+        @Test(.timeLimit(.minutes(2))) func aStopSignalEndsAReplayInGoodOrder() async throws {
+            try await withLetters(60) { scene, host in
+                let process = try await scene.start("dlq", "replay", "--rate", "20", on: host)
+                try await host.withConnection { connection in
+                    try await eventually(within: .seconds(30), "some are replayed") {
+                        try await connection.inspect(queue: Self.queue).messages >= 3
+                    }
+                }
+                process.signal(SIGTERM)
+                #expect(try await process.exit(within: .seconds(10)).code == 0, "\(process.report)")
+                let depths = try await host.depths(of: [Self.queue, Self.letters])
+                #expect(depths.values.reduce(0, +) == 60, "nothing is lost, and nothing twice")
+            }
+        }
+
+        /// What fails again becomes a new letter, which one replay does not take up a second time.
+        @Test(.timeLimit(.minutes(2))) func aReplayEndsAlthoughTheMessagesFailAgain() async throws {
+            try await withLetters(5) { scene, host in
+                let payment = try await scene.start("payment", "--speed", "max", on: host)
+                try await payment.becomesReady()
+                let (exit, process) = try await scene.run(["dlq", "replay", "--json"], on: host)
+                #expect(exit.code == 0, "\(process.report)")
+                #expect(try lines(process).first?.replayed == 5)
+                try await host.waits(for: 5, in: [Self.letters])
+                for letter in try await host.take(from: Self.letters) {
+                    let headers = letter.properties.headers
+                    #expect(headers["x-error"] == "malformed" && headers["x-attempts"] == 1)
+                    #expect(headers["x-original-exchange"] == "orders")
+                    #expect(headers["x-reason"]?.text?.hasPrefix("reason") == false)
+                }
+                try await payment.drains()
+            }
+        }
+
+        /// More letters than one consumer holds at once are counted, and another consumer takes the last of them.
+        @Test(.timeLimit(.minutes(2))) func aReplayEndsWhenOthersTakeTheLetters() async throws {
+            try await withLetters(700) { scene, host in
+                let process = try await scene.start("dlq", "replay", "--json", "--rate", "200", on: host)
+                try await host.withConnection { connection in
+                    try await eventually(within: .seconds(30), "some are replayed") {
+                        try await connection.inspect(queue: Self.queue).messages >= 1
+                    }
+                }
+                try await host.withConnection { connection in
+                    var taken = 0
+                    for try await delivery in connection.deliveries(from: Self.letters, prefetch: 50) {
+                        delivery.acknowledge()
+                        taken += 1
+                        if taken == 50 { break }
+                    }
+                }
+                let exit = try await process.exit(within: .seconds(30))
+                #expect(exit.code == 0, "\(process.report)")
+                #expect(try lines(process).first?.replayed == 650)
+                #expect(try await host.depths(of: [Self.letters]) == [Self.letters: 0])
+            }
+        }
+
+        @Test(.timeLimit(.minutes(2))) func aPurgeAsksFirst() async throws {
+            try await withLetters(6) { scene, host in
+                let (refused, process) = try await scene.run(["dlq", "purge"], on: host)
+                #expect(refused.code == 64, "\(process.report)")
+                #expect(process.errors.text.contains("--yes"))
+                let (dry, dryProcess) = try await scene.run(
+                    ["dlq", "purge", "--dry-run", "--json"], on: host)
+                #expect(dry.code == 0)
+                #expect(try lines(dryProcess).first?.matched == 6)
+                let (no, said) = try await answered("n", scene, host)
+                #expect(no.code == 1 && said.contains("nothing was deleted"), "\(said)")
+                #expect(try await host.depths(of: [Self.letters]) == [Self.letters: 6])
+                let (yes, done) = try await answered("y", scene, host)
+                #expect(yes.code == 0 && done.contains("2 deleted"), "\(done)")
+                #expect(
+                    try await host.take(from: Self.letters).map { $0.properties.correlationID }
+                        == [1, 2, 4, 5].map { "shop-\($0)" })
+
+                let (exit, last) = try await scene.run(["dlq", "purge", "--yes", "--json"], on: host)
+                #expect(exit.code == 0)
+                #expect(try lines(last).first?.deleted == 0)
+            }
+        }
+
+        /// Purges the exhausted at a terminal, and gives this answer.
+        private func answered(_ answer: String, _ scene: Scene, _ host: VirtualHost) async throws
+            -> (exit: ChildProcess.Exit, said: String)
+        {
+            let script = """
+                set timeout 30
+                spawn \(try Program.pipelineRun()) dlq purge --error exhausted
+                expect {
+                    -re {Delete 2 from payment_processor_queue.dlq for good\\? \\[y/N\\]} { send "\(answer)\\r" }
+                    timeout { exit 99 }
+                    eof { exit 98 }
+                }
+                expect eof
+                lassign [wait] pid spawnid failed code
+                exit $code
+                """
+            let file = "\(scene.folder)/purge-\(answer).exp"
+            try script.write(toFile: file, atomically: true, encoding: .utf8)
+            let process = try await scene.start(
+                program: "/usr/bin/expect", [file], ["AMQP_URL": host.url], "expect")
+            let exit = try await process.exit(within: .seconds(60))
+            return (exit, process.output.text)
+        }
+    }
+}
