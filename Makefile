@@ -1,7 +1,8 @@
 # Every target is a short script in scripts/, or one command.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build run test lint sanitize clean
+.PHONY: help setup setup-tests setup-deploy setup-image build run test lint sanitize
+.PHONY: deploy-check observe-check image image-check clean
 
 help:
 	@echo "make run       installs what is missing, builds, and runs the whole pipeline with a private RabbitMQ"
@@ -11,6 +12,10 @@ help:
 	@echo "make setup     only installs what is missing"
 	@echo "make lint      checks the format of the sources and the scripts"
 	@echo "make sanitize  runs the tests under the address and the thread sanitizer"
+	@echo "make deploy-check   checks every manifest, rule and dashboard without a cluster"
+	@echo "                    (CRD_SCHEMAS=FOLDER checks custom resources too)"
+	@echo "make observe-check  runs panels and alerts against a live broker and live services"
+	@echo "make image          builds the container image; make image-check builds, runs and stops it"
 	@echo "make clean     removes everything built"
 
 setup:
@@ -34,6 +39,24 @@ lint:
 
 sanitize: setup-tests
 	@scripts/sanitize
+
+setup-deploy:
+	@scripts/setup-deploy
+
+setup-image:
+	@scripts/setup-image
+
+deploy-check: setup-deploy
+	@scripts/deploy-check
+
+observe-check: setup setup-deploy
+	@scripts/observe-check $(ARGS)
+
+image: setup-image
+	@scripts/image $(ARGS)
+
+image-check: setup setup-image
+	@scripts/image-check $(ARGS)
 
 clean:
 	rm -rf .build .build-asan .build-tsan
