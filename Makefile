@@ -55,7 +55,7 @@ observe-check: setup setup-deploy
 image: setup-image
 	@scripts/image $(ARGS)
 
-image-check: setup setup-image
+image-check: setup setup-deploy setup-image
 	@scripts/image-check $(ARGS)
 
 clean:
