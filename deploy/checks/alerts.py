@@ -1,8 +1,8 @@
 """Faults, one after the other, on a live broker with live services: the right alerts become pending, and no others.
 
-The rules are the shipped ones, unchanged; only scrapes and evaluations come every two seconds. An alert is pending as soon as its
-condition holds, so nothing waits for the times after which it would fire: those are the unit tests' matter, as are OrderPipelineNoOrders
-(5 minutes without orders) and OrderPipelineQueueGrows (10 minutes of growth).
+The rules are the shipped ones, unchanged; only scrapes and evaluations come every two seconds. An alert is pending as
+soon as its condition holds, so nothing waits for the times after which it would fire: those are the unit tests' matter,
+as are OrderPipelineNoOrders (5 minutes without orders) and OrderPipelineQueueGrows (10 minutes of growth).
 """
 
 import base64
@@ -68,7 +68,12 @@ def publish(broker, exchange, key, body):
     answer = broker.api(
         "POST",
         f"exchanges/%2F/{exchange}/publish",
-        {"properties": {"delivery_mode": 2}, "routing_key": key, "payload": base64.b64encode(body).decode(), "payload_encoding": "base64"},
+        {
+            "properties": {"delivery_mode": 2},
+            "routing_key": key,
+            "payload": base64.b64encode(body).decode(),
+            "payload_encoding": "base64",
+        },
     )
     if not answer["routed"]:
         sys.exit(f"PROBLEM a message to {exchange or key} reached no queue")
@@ -77,7 +82,13 @@ def publish(broker, exchange, key, body):
 def main():
     with scene() as stage:
         broker = stage.broker
-        names = ["order-generator", "payment-service", "payment-service-2", "fulfillment-service", "notification-service"]
+        names = [
+            "order-generator",
+            "payment-service",
+            "payment-service-2",
+            "fulfillment-service",
+            "notification-service",
+        ]
         roles = {app: role for role, app in APPS.items()}
         ports = dict(zip(names, free_ports(len(names)), strict=True))
         running = {}
@@ -99,7 +110,10 @@ def main():
             here = f"127.0.0.1:{ports[name]}"
             wait_until(
                 f"Prometheus to forget {name}",
-                lambda: all(target["labels"]["instance"] != here for target in stage.prometheus("targets", state="active")["activeTargets"]),
+                lambda: all(
+                    target["labels"]["instance"] != here
+                    for target in stage.prometheus("targets", state="active")["activeTargets"]
+                ),
                 60,
             )
             code = running[name].stop()
@@ -111,7 +125,11 @@ def main():
         for name in names:
             stage.wait_ready(running[name], ports[name])
         stage.start_prometheus()
-        wait_until("orders in Prometheus", lambda: stage.prometheus("query", query="sum(orders_generated_total) > 3")["result"], 60)
+        wait_until(
+            "orders in Prometheus",
+            lambda: stage.prometheus("query", query="sum(orders_generated_total) > 3")["result"],
+            60,
+        )
         wait_until("Prometheus to know all targets", lambda: not active(stage), 60)
         faults = Faults(stage)
         faults.expect("no fault", set())
@@ -155,7 +173,10 @@ def main():
         stop("fulfillment-service")
         faults.expect(
             "a service is scaled to nothing",
-            {("OrderPipelineServiceMissing", "fulfillment-service"), ("OrderPipelineQueueWithoutConsumer", "fulfillment_processor_queue")},
+            {
+                ("OrderPipelineServiceMissing", "fulfillment-service"),
+                ("OrderPipelineQueueWithoutConsumer", "fulfillment_processor_queue"),
+            },
             lambda: start_and_wait("fulfillment-service"),
         )
 

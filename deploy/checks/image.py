@@ -1,8 +1,9 @@
 """Builds the image, runs its services as the manifests say on a private broker, and stops them with SIGTERM.
 
-Both bases are made here from Debian's packages: a runtime with no more in it than the shipped default has (glibc, libstdc++, CA
-certificates), and, for a full build, a builder that has this machine's Swift toolchain mounted. `image.py prebuilt` puts a binary that is
-built already (PIPELINE_RUN, else .build/release/pipeline-run) in place of the first stage.
+Both bases are made here from Debian's packages: a runtime with no more in it than the shipped default has (glibc,
+libstdc++, CA certificates), and, for a full build, a builder that has this machine's Swift toolchain mounted. `image.py
+prebuilt` puts a binary that is built already (PIPELINE_RUN, else .build/release/pipeline-run) in place of the first
+stage.
 """
 
 import json
@@ -25,8 +26,8 @@ RUNTIME = "localhost/order-pipeline-check-runtime"
 BUILDER = "localhost/order-pipeline-check-builder"
 # What Swift's own installation guide asks of Debian 12, beside what the Containerfile installs itself.
 TOOLCHAIN_NEEDS = (
-    "binutils binutils-gold ca-certificates gcc git libc6-dev libcurl4-openssl-dev libedit2 libgcc-12-dev libncurses6 libpython3.11 "
-    "libsqlite3-0 libstdc++-12-dev libxml2-dev libz3-dev tzdata zlib1g-dev"
+    "binutils binutils-gold ca-certificates gcc git libc6-dev libcurl4-openssl-dev libedit2 libgcc-12-dev "
+    "libncurses6 libpython3.11 libsqlite3-0 libstdc++-12-dev libxml2-dev libz3-dev tzdata zlib1g-dev"
 )
 
 # podman asks for more than every machine may grant, and fails there.
@@ -50,7 +51,14 @@ def import_base(name, variant, packages, change=()):
         return
     with tempfile.TemporaryDirectory() as folder:
         archive = f"{folder}/base.tar"
-        run("mmdebstrap", "--quiet", f"--variant={variant}", f"--include={','.join(packages.split())}", "bookworm", archive)
+        run(
+            "mmdebstrap",
+            "--quiet",
+            f"--variant={variant}",
+            f"--include={','.join(packages.split())}",
+            "bookworm",
+            archive,
+        )
         run("podman", "import", "--quiet", *[part for line in change for part in ("--change", line)], archive, name)
 
 
@@ -58,19 +66,36 @@ def build_prebuilt(revision):
     with tempfile.TemporaryDirectory() as folder:
         run("deploy/image/collect", pipeline_program(), f"{folder}/image", cwd=ROOT)
         # A context of the stage's name takes the stage's place.
-        run("buildah", "build", "--format=docker", "--file=deploy/image/Containerfile", f"--build-arg=RUNTIME_IMAGE={RUNTIME}",
-            f"--build-arg=BUILDER_IMAGE={RUNTIME}", f"--build-arg=REVISION={revision}", f"--build-context=build={folder}",
-            f"--tag={IMAGE}", ".", cwd=ROOT)  # fmt: skip
+        run(
+            "buildah",
+            "build",
+            "--format=docker",
+            "--file=deploy/image/Containerfile",
+            f"--build-arg=RUNTIME_IMAGE={RUNTIME}",
+            f"--build-arg=BUILDER_IMAGE={RUNTIME}",
+            f"--build-arg=REVISION={revision}",
+            f"--build-context=build={folder}",
+            f"--tag={IMAGE}",
+            ".",
+            cwd=ROOT,
+        )
 
 
 def build_full(revision):
-    """The build that `make image` does, with the toolchain and whatever folders git takes packages from mounted read-only."""
+    """The build that `make image` does, with the toolchain and the folders git takes packages from mounted."""
     swift = shutil.which("swift") or sys.exit("PROBLEM there is no Swift toolchain in PATH")
     toolchain = pathlib.Path(os.path.realpath(swift)).parents[2]
-    import_base(BUILDER, "apt", TOOLCHAIN_NEEDS, [f"ENV PATH={toolchain}/usr/bin:/usr/sbin:/usr/bin:/sbin:/bin", "ENV HOME=/root"])
+    import_base(
+        BUILDER,
+        "apt",
+        TOOLCHAIN_NEEDS,
+        [f"ENV PATH={toolchain}/usr/bin:/usr/sbin:/usr/bin:/sbin:/bin", "ENV HOME=/root"],
+    )
     volumes = [f"{toolchain}:{toolchain}:ro"]
     with tempfile.TemporaryDirectory() as folder:
-        settings = subprocess.run(["git", "config", "--get-regexp", r"^url\..*\.insteadof$"], capture_output=True, text=True).stdout
+        settings = subprocess.run(
+            ["git", "config", "--get-regexp", r"^url\..*\.insteadof$"], capture_output=True, text=True
+        ).stdout
         configuration = pathlib.Path(folder, "gitconfig")
         configuration.write_text("[safe]\n\tdirectory = *\n")
         for line in settings.splitlines():
@@ -81,9 +106,20 @@ def build_full(revision):
                     file.write(f'[url "{place}"]\n\tinsteadOf = {prefix}\n')
                 volumes.append(f"{place.rstrip('/')}:{place.rstrip('/')}:ro")
         volumes.append(f"{configuration}:/etc/gitconfig:ro")
-        command = ["buildah", "build", "--format=docker", "--runtime=runc", "--network=host", "--file=deploy/image/Containerfile",
-                   f"--build-arg=RUNTIME_IMAGE={RUNTIME}", f"--build-arg=BUILDER_IMAGE={BUILDER}", f"--build-arg=REVISION={revision}",
-                   *[f"--volume={volume}" for volume in dict.fromkeys(volumes)], f"--tag={IMAGE}", "."]  # fmt: skip
+        command = [
+            "buildah",
+            "build",
+            "--format=docker",
+            "--runtime=runc",
+            "--network=host",
+            "--file=deploy/image/Containerfile",
+            f"--build-arg=RUNTIME_IMAGE={RUNTIME}",
+            f"--build-arg=BUILDER_IMAGE={BUILDER}",
+            f"--build-arg=REVISION={revision}",
+            *[f"--volume={volume}" for volume in dict.fromkeys(volumes)],
+            f"--tag={IMAGE}",
+            ".",
+        ]
         if subprocess.run(command, cwd=ROOT, stdout=sys.stderr).returncode != 0:
             sys.exit("PROBLEM the image does not build")
 
@@ -94,7 +130,7 @@ def deployments():
 
 
 class Container:
-    """A service as its Deployment says: arguments, user, limits, read-only root, no capabilities, files instead of secrets."""
+    """A service as its Deployment says: arguments, user, limits, read-only root, no capabilities, secrets as files."""
 
     def __init__(self, stage, deployment):
         pod = deployment["spec"]["template"]["spec"]
@@ -102,18 +138,35 @@ class Container:
         self.name = f"check-{os.getpid()}-{deployment['metadata']['name']}"
         self.port = container["ports"][0]["containerPort"]
         self.grace = pod["terminationGracePeriodSeconds"]
-        environment = {key: value for key, value in stage.environment().items() if key.startswith(("RABBITMQ_", "PIPELINE_"))}
+        environment = {
+            key: value for key, value in stage.environment().items() if key.startswith(("RABBITMQ_", "PIPELINE_"))
+        }
         environment["RABBITMQ_PASSWORD_FILE"] = "/run/secrets/rabbitmq/password"
         os.chmod(stage.folder / "password", 0o444)
         security, limits = container["securityContext"], container["resources"]["limits"]
         assert security["readOnlyRootFilesystem"] and security["capabilities"]["drop"] == ["ALL"]
-        run("podman", "run", "--detach", "--runtime=runc", f"--name={self.name}", "--network=host", "--read-only",
-            "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges", *LIMITS,
+        run(
+            "podman",
+            "run",
+            "--detach",
+            "--runtime=runc",
+            f"--name={self.name}",
+            "--network=host",
+            "--read-only",
+            "--read-only-tmpfs=false",
+            "--cap-drop=all",
+            "--security-opt=no-new-privileges",
+            *LIMITS,
             f"--user={pod['securityContext']['runAsUser']}:{pod['securityContext']['runAsGroup']}",
-            f"--memory={limits['memory'].removesuffix('i')}", *[f"--env={key}={value}" for key, value in environment.items()],
+            f"--memory={limits['memory'].removesuffix('i')}",
+            *[f"--env={key}={value}" for key, value in environment.items()],
             f"--volume={stage.folder}/password:/run/secrets/rabbitmq/password:ro",
-            "--mount=type=tmpfs,destination=/var/lib/order-pipeline,tmpfs-mode=1777", IMAGE, *container["args"],
-            "--metrics-address", "127.0.0.1")  # fmt: skip
+            "--mount=type=tmpfs,destination=/var/lib/order-pipeline,tmpfs-mode=1777",
+            IMAGE,
+            *container["args"],
+            "--metrics-address",
+            "127.0.0.1",
+        )
 
     def wait_ready(self):
         def ready():
@@ -153,10 +206,15 @@ def main():
     (build_full if mode == "full" else build_prebuilt)(revision)
     facts = json.loads(run("podman", "image", "inspect", IMAGE))[0]
     base = json.loads(run("podman", "image", "inspect", RUNTIME))[0]
-    if facts["Config"]["User"] != "65532:65532" or facts["Config"]["Labels"]["org.opencontainers.image.revision"] != revision:
+    if (
+        facts["Config"]["User"] != "65532:65532"
+        or facts["Config"]["Labels"]["org.opencontainers.image.revision"] != revision
+    ):
         sys.exit(f"PROBLEM the image's user or revision is another: {facts['Config']}")
     print(f"  image ({mode}): {facts['Size'] / 1e6:.0f} MB, of which {base['Size'] / 1e6:.0f} MB are the base")
-    shown = run("podman", "run", "--rm", "--runtime=runc", *LIMITS, "--network=none", "--cap-drop=all", IMAGE, "--version")
+    shown = run(
+        "podman", "run", "--rm", "--runtime=runc", *LIMITS, "--network=none", "--cap-drop=all", IMAGE, "--version"
+    )
     if revision not in shown:
         sys.exit(f"PROBLEM --version says {shown!r}, without the revision {revision}")
 
@@ -173,14 +231,16 @@ def main():
                 role = container.name.split("-", 2)[2]
                 print(f"  {role}: {container.metric('process_resident_memory_bytes') / 1e6:.1f} MB resident, idle")
             by_port = {container.port: container for container in containers}
-            wait_until("a notice of each kind to be sent", lambda: by_port[8003].metric("notifications_sent_total") >= 3, 90)
+            wait_until(
+                "a notice of each kind to be sent", lambda: by_port[8003].metric("notifications_sent_total") >= 3, 90
+            )
             if by_port[8000].metric("orders_generated_total") < 1:
                 sys.exit("PROBLEM notices, and no order")
             for container in containers:
                 code, seconds = container.stop()
                 if code != 0 or seconds > container.grace:
                     sys.exit(f"PROBLEM {container.name} ended with {code} after {seconds:.0f} s:\n{container.logs()}")
-            print("  every service ran as uid 65532 on a read-only root without capabilities, drained on SIGTERM and ended with 0")
+            print("  every service ran as uid 65532 on a read-only root without capabilities, and drained on SIGTERM")
         finally:
             for container in containers:
                 container.remove()

@@ -1,4 +1,6 @@
-"""Checks what a dashboard and a set of alerts promise on paper; `scripts/observe-check` checks them against live systems."""
+"""Checks what a dashboard and a set of alerts promise on paper; `scripts/observe-check` checks them against live
+systems.
+"""
 
 import json
 import pathlib
@@ -43,9 +45,11 @@ def check_dashboard():
         if panel["type"] != "row" and not expressions:
             problems.append(f"{panel['title']} asks for nothing")
         # A counter's sum drops when a pod restarts, so what happened in the time shown stands beside it.
-        if any(re.match(r"sum( by \([a-z, ]+\))? \(?[a-z_]+_total\)?$|sum\([a-z_]+_total\)$", e) for e in expressions):
-            if not any("increase(" in e and "[$__range]" in e for e in expressions):
-                problems.append(f"{panel['title']} shows a total without its increase over $__range")
+        shows_total = any(
+            re.match(r"sum( by \([a-z, ]+\) )?\([a-z_]+_total\)$", expression) for expression in expressions
+        )
+        if shows_total and not any("increase(" in e and "[$__range]" in e for e in expressions):
+            problems.append(f"{panel['title']} shows a total without its increase over $__range")
     return sum(counts.values())
 
 
@@ -66,7 +70,9 @@ def check_runbook():
             if f"name: {name} {wanted}" not in tests:
                 problems.append(f"no unit test is named '{name} {wanted}'")
     for heading in headings:
-        if re.match(r"(OrderPipeline|RabbitMQ)[A-Z]\w+$", heading) and heading not in {alert["alert"] for alert in alerts}:
+        if re.match(r"(OrderPipeline|RabbitMQ)[A-Z]\w+$", heading) and heading not in {
+            alert["alert"] for alert in alerts
+        }:
             problems.append(f"docs/runbook.md has a section {heading}, and there is no such alert")
     return len(alerts)
 

@@ -1,7 +1,7 @@
 """Every panel of the dashboard, and every rule, against a live Prometheus that scrapes a live broker and live services.
 
-Each expression is taken from the shipped JSON and must give numbers, with a value for every label that its legend or its grouping
-names, and for the labels below exactly the values that there are.
+Each expression is taken from the shipped JSON and must give numbers, with a value for every label that its legend or
+its grouping names, and for the labels below exactly the values that there are.
 """
 
 import json
@@ -12,13 +12,22 @@ import time
 
 from scene import APPS, ROOT, SCRAPE_SECONDS, free_row, pipeline_program, scene
 
-QUEUES = {"payment_processor_queue", "fulfillment_processor_queue", "notifications_orders_queue", "notifications_payments_queue", "notifications_shipments_queue"}
+QUEUES = {
+    "payment_processor_queue",
+    "fulfillment_processor_queue",
+    "notifications_orders_queue",
+    "notifications_payments_queue",
+    "notifications_shipments_queue",
+}
 # By panel: the label, and the values that must be there.
 EXPECTED = {
     "Depth by queue": ("queue", QUEUES | {queue + ".dlq" for queue in QUEUES}),
     "Payments per second by status": ("status", {"success", "failed"}),
     "Amounts by status": ("status", {"success", "failed"}),
-    "Notifications by type": ("type", {"order_confirmation", "payment_success", "payment_failed", "shipment_notification"}),
+    "Notifications by type": (
+        "type",
+        {"order_confirmation", "payment_success", "payment_failed", "shipment_notification"},
+    ),
     "Notifications per second by type and topic": ("topic", {"orders", "payments", "shipments"}),
 }
 
@@ -57,9 +66,19 @@ def main():
         base = free_row(4)
         pipeline = stage.start(
             "pipeline",
-            [pipeline_program(), "all", "--metrics-base-port", str(base), "--speed", "10", "--success-rate", "0.6",
-             "--state-dir", str(stage.folder / "state")],
-        )  # fmt: skip
+            [
+                pipeline_program(),
+                "all",
+                "--metrics-base-port",
+                str(base),
+                "--speed",
+                "10",
+                "--success-rate",
+                "0.6",
+                "--state-dir",
+                str(stage.folder / "state"),
+            ],
+        )
         for offset in range(4):
             stage.wait_ready(pipeline, base + offset)
         stage.targets = {base + offset: app for offset, app in enumerate(APPS.values())}
@@ -90,7 +109,9 @@ def main():
 
         # Rules are evaluated, and say nothing of a pipeline that is well.
         rules = [rule for group in stage.prometheus("rules")["groups"] for rule in group["rules"]]
-        sick = [f"{rule['name']}: {rule['health']} {rule.get('lastError', '')}" for rule in rules if rule["health"] != "ok"]
+        sick = [
+            f"{rule['name']}: {rule['health']} {rule.get('lastError', '')}" for rule in rules if rule["health"] != "ok"
+        ]
         records = [rule["name"] for rule in rules if rule["type"] == "recording"]
         empty = [name for name in records if not stage.prometheus("query", query=name)["result"]]
         for name in sick + [f"{name} records nothing" for name in empty]:

@@ -1,7 +1,8 @@
-"""A private broker, services and Prometheus on loopback, for the checks against live systems. Everything ends with its scope.
+"""A private broker, services and Prometheus on loopback, for the checks against live systems. Everything ends with its
+scope.
 
-The broker runs with the configuration that deploy/rabbitmq ships, Prometheus with the rules and the jobs that deploy/prometheus ships;
-only ports and intervals are other.
+The broker runs with the configuration that deploy/rabbitmq ships, Prometheus with the rules and the jobs that
+deploy/prometheus ships; only ports and intervals are other.
 """
 
 import base64
@@ -23,7 +24,12 @@ import urllib.request
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-APPS = {"generator": "order-generator", "payment": "payment-service", "fulfillment": "fulfillment-service", "notification": "notification-service"}
+APPS = {
+    "generator": "order-generator",
+    "payment": "payment-service",
+    "fulfillment": "fulfillment-service",
+    "notification": "notification-service",
+}
 SCRAPE_SECONDS = 2
 USER, PASSWORD = "admin", "change-me"
 
@@ -73,7 +79,13 @@ class Process:
         self.output = pathlib.Path(folder, f"{name}.out")
         with open(self.output, "ab") as output:
             self.child = subprocess.Popen(
-                arguments, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                arguments,
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
 
     def signal(self, number):
@@ -157,7 +169,12 @@ class Broker:
         return get(f"http://127.0.0.1:{self.metrics}/metrics")
 
     def control(self, *arguments):
-        subprocess.run([str(self.sbin / "rabbitmqctl"), "--quiet", *arguments], env=self.environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [str(self.sbin / "rabbitmqctl"), "--quiet", *arguments],
+            env=self.environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
 
     def api(self, method, path, body=None):
         """A request to the management API."""
@@ -180,7 +197,11 @@ def get(url, timeout=10):
 
 def pipeline_program():
     """The built command: PIPELINE_RUN, else the release build, else the debug build."""
-    for place in (os.environ.get("PIPELINE_RUN"), ROOT / ".build/release/pipeline-run", ROOT / ".build/debug/pipeline-run"):
+    for place in (
+        os.environ.get("PIPELINE_RUN"),
+        ROOT / ".build/release/pipeline-run",
+        ROOT / ".build/debug/pipeline-run",
+    ):
         if place and os.access(place, os.X_OK):
             return str(pathlib.Path(place).resolve())
     raise SystemExit("there is no pipeline-run; run scripts/build, or name one in PIPELINE_RUN")
@@ -219,9 +240,20 @@ class Scene:
     def service(self, name, role, port, *arguments):
         return self.start(
             name,
-            [pipeline_program(), role, "--metrics-port", str(port), "--metrics-address", "127.0.0.1", "--log-format", "json",
-             "--state-dir", str(self.folder / f"state-{name}"), *arguments],
-        )  # fmt: skip
+            [
+                pipeline_program(),
+                role,
+                "--metrics-port",
+                str(port),
+                "--metrics-address",
+                "127.0.0.1",
+                "--log-format",
+                "json",
+                "--state-dir",
+                str(self.folder / f"state-{name}"),
+                *arguments,
+            ],
+        )
 
     def wait_ready(self, process, port):
         def ready():
@@ -245,7 +277,11 @@ class Scene:
         """The shipped local.yml with this scene's ports, short intervals, and the shipped rules as they are."""
         configuration = yaml.safe_load((ROOT / "deploy/prometheus/local.yml").read_text())
         interval = f"{SCRAPE_SECONDS}s"
-        configuration["global"] = {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval}
+        configuration["global"] = {
+            "scrape_interval": interval,
+            "scrape_timeout": interval,
+            "evaluation_interval": interval,
+        }
         configuration["rule_files"] = [str(ROOT / "deploy/prometheus/rules/*.yml")]
         for job in configuration["scrape_configs"]:
             if job["job_name"] == "order-pipeline":
@@ -258,9 +294,13 @@ class Scene:
         (self.prometheus_port,) = free_ports(1)
         self.start(
             "prometheus",
-            ["prometheus", f"--config.file={self.folder}/prometheus.yml", f"--storage.tsdb.path={self.folder}/tsdb",
-             f"--web.listen-address=127.0.0.1:{self.prometheus_port}"],
-        )  # fmt: skip
+            [
+                "prometheus",
+                f"--config.file={self.folder}/prometheus.yml",
+                f"--storage.tsdb.path={self.folder}/tsdb",
+                f"--web.listen-address=127.0.0.1:{self.prometheus_port}",
+            ],
+        )
 
         def answers():
             with contextlib.suppress(OSError):
@@ -281,7 +321,7 @@ class Scene:
 
 @contextlib.contextmanager
 def scene():
-    """A scene in a temporary folder, whose broker is ready; when the check fails, the last words of everyone are shown."""
+    """A scene in a temporary folder, whose broker is ready; when a check fails, everyone's last words are shown."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="observe-") as folder:
         stage = Scene(folder)

@@ -1,8 +1,8 @@
 """The objects of the component messaging-topology are those that the services declare themselves.
 
-A live broker gets them first, as RabbitMQ's operator would send them; then all services start, as in production, and declare theirs: a
-difference in kind or argument would end them with exit code 78. In the end the broker must hold nothing that was not among the objects,
-but for queues that belong to one of the objects' queues.
+A live broker gets them first, as RabbitMQ's operator would send them; then all services start, as in production, and
+declare theirs: a difference in kind or argument would end them with exit code 78. In the end the broker must hold
+nothing that was not among the objects, but for queues that belong to one of the objects' queues.
 """
 
 import sys
@@ -24,7 +24,11 @@ def declare(broker):
         body = {"type": exchange["type"], "durable": exchange["durable"], "auto_delete": exchange["autoDelete"]}
         broker.api("PUT", f"exchanges/%2F/{exchange['name']}", body)
     for queue in objects("Queue"):
-        body = {"durable": queue["durable"], "auto_delete": queue["autoDelete"], "arguments": {"x-queue-type": queue["type"]}}
+        body = {
+            "durable": queue["durable"],
+            "auto_delete": queue["autoDelete"],
+            "arguments": {"x-queue-type": queue["type"]},
+        }
         broker.api("PUT", f"queues/%2F/{queue['name']}", body)
     for binding in objects("Binding"):
         broker.api("POST", f"bindings/%2F/e/{binding['source']}/q/{binding['destination']}", {"routing_key": ""})
@@ -32,7 +36,9 @@ def declare(broker):
 
 def held(broker):
     """What the broker holds, as sets of words."""
-    exchanges = {e["name"] for e in broker.api("GET", "exchanges/%2F") if e["name"] and not e["name"].startswith("amq.")}
+    exchanges = {
+        e["name"] for e in broker.api("GET", "exchanges/%2F") if e["name"] and not e["name"].startswith("amq.")
+    }
     queues = {queue["name"] for queue in broker.api("GET", "queues/%2F")}
     bindings = {(b["source"], b["destination"]) for b in broker.api("GET", "bindings/%2F") if b["source"]}
     return exchanges, queues, bindings
@@ -48,8 +54,18 @@ def main():
             sys.exit(f"PROBLEM the broker did not take all objects: {before}")
         base = free_row(4)
         environment = {**stage.environment(), "PIPELINE_QUEUE_TYPE": "quorum"}
-        arguments = [pipeline_program(), "all", "--metrics-base-port", str(base), "--speed", "max", "--max-orders", "20",
-                     "--state-dir", str(stage.folder / "state")]  # fmt: skip
+        arguments = [
+            pipeline_program(),
+            "all",
+            "--metrics-base-port",
+            str(base),
+            "--speed",
+            "max",
+            "--max-orders",
+            "20",
+            "--state-dir",
+            str(stage.folder / "state"),
+        ]
         pipeline = stage.start("pipeline", arguments, environment)
         code = pipeline.child.wait(120)
         if code != 0:
