@@ -19,7 +19,7 @@ import urllib.error
 
 import yaml
 
-from scene import APPS, ROOT, get, pipeline_program, scene, wait_until
+from scene import APPS, ROOT, free_ports, get, pipeline_program, scene, wait_until
 
 IMAGE = "localhost/order-pipeline:check"
 RUNTIME = "localhost/order-pipeline-check-runtime"
@@ -30,6 +30,8 @@ TOOLCHAIN_NEEDS = (
     "libncurses6 libpython3.11 libsqlite3-0 libstdc++-12-dev libxml2-dev libz3-dev tzdata zlib1g-dev"
 )
 
+# By port, what a consumer logs once it is registered: people look for it.
+WAITING = {8001: ["orders"], 8002: ["payments"], 8003: ["orders", "payments", "shipments"]}
 # podman asks for more than every machine may grant, and fails there.
 LIMITS = ["--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"]
 
@@ -64,7 +66,7 @@ def import_base(name, variant, packages, change=()):
 
 def build_prebuilt(revision):
     with tempfile.TemporaryDirectory() as folder:
-        run("deploy/image/collect", pipeline_program(), f"{folder}/image", cwd=ROOT)
+        run("deploy/image/collect", pipeline_program(["release"]), f"{folder}/image", cwd=ROOT)
         # A context of the stage's name takes the stage's place.
         run(
             "buildah",
@@ -137,10 +139,14 @@ class Container:
         container = pod["containers"][0]
         self.name = f"check-{os.getpid()}-{deployment['metadata']['name']}"
         self.port = container["ports"][0]["containerPort"]
+        # The host's network is the containers' here, and its own ports may be taken.
+        (self.here,) = free_ports(1)
         self.grace = pod["terminationGracePeriodSeconds"]
         environment = {
             key: value for key, value in stage.environment().items() if key.startswith(("RABBITMQ_", "PIPELINE_"))
         }
+        environment["PIPELINE_METRICS_ADDRESS"] = "127.0.0.1"
+        environment["PIPELINE_METRICS_PORT"] = str(self.here)
         environment["RABBITMQ_PASSWORD_FILE"] = "/run/secrets/rabbitmq/password"
         os.chmod(stage.folder / "password", 0o444)
         security, limits = container["securityContext"], container["resources"]["limits"]
@@ -164,14 +170,12 @@ class Container:
             "--mount=type=tmpfs,destination=/var/lib/order-pipeline,tmpfs-mode=1777",
             IMAGE,
             *container["args"],
-            "--metrics-address",
-            "127.0.0.1",
         )
 
     def wait_ready(self):
         def ready():
             try:
-                return get(f"http://127.0.0.1:{self.port}/readyz", 2) is not None
+                return get(f"http://127.0.0.1:{self.here}/readyz", 2) is not None
             except (OSError, urllib.error.URLError):
                 if run("podman", "inspect", "--format={{.State.Running}}", self.name) != "true":
                     sys.exit(f"PROBLEM {self.name} ended:\n{self.logs()}")
@@ -180,11 +184,11 @@ class Container:
         wait_until(f"{self.name} to be ready", ready, 60)
 
     def metric(self, name):
-        text = get(f"http://127.0.0.1:{self.port}/metrics")
+        text = get(f"http://127.0.0.1:{self.here}/metrics")
         return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE))
 
-    def logs(self):
-        result = subprocess.run(["podman", "logs", "--tail=15", self.name], capture_output=True, text=True)
+    def logs(self, lines=15):
+        result = subprocess.run(["podman", "logs", f"--tail={lines}", self.name], capture_output=True, text=True)
         return result.stdout + result.stderr
 
     def stop(self):
@@ -237,6 +241,14 @@ def main():
             if by_port[8000].metric("orders_generated_total") < 1:
                 sys.exit("PROBLEM notices, and no order")
             for container in containers:
+                logs = container.logs(-1)
+                for words in WAITING.get(container.port, []):
+                    if f"Waiting for {words}..." not in logs:
+                        sys.exit(
+                            f"PROBLEM {container.name} does not say that it waits for {words}:\n{container.logs()}"
+                        )
+                if "ERROR" in logs:
+                    sys.exit(f"PROBLEM {container.name} logs an error:\n{container.logs()}")
                 code, seconds = container.stop()
                 if code != 0 or seconds > container.grace:
                     sys.exit(f"PROBLEM {container.name} ended with {code} after {seconds:.0f} s:\n{container.logs()}")

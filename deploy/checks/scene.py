@@ -195,16 +195,14 @@ def get(url, timeout=10):
         return answer.read().decode()
 
 
-def pipeline_program():
-    """The built command: PIPELINE_RUN, else the release build, else the debug build."""
-    for place in (
-        os.environ.get("PIPELINE_RUN"),
-        ROOT / ".build/release/pipeline-run",
-        ROOT / ".build/debug/pipeline-run",
-    ):
-        if place and os.access(place, os.X_OK):
-            return str(pathlib.Path(place).resolve())
-    raise SystemExit("there is no pipeline-run; run scripts/build, or name one in PIPELINE_RUN")
+def pipeline_program(builds=("release", "debug")):
+    """The built command: PIPELINE_RUN, else the newest of the builds."""
+    named = os.environ.get("PIPELINE_RUN")
+    places = [pathlib.Path(named)] if named else [ROOT / ".build" / build / "pipeline-run" for build in builds]
+    found = [place.resolve() for place in places if os.access(place, os.X_OK)]
+    if not found:
+        raise SystemExit("there is no pipeline-run; run scripts/build, or name one in PIPELINE_RUN")
+    return str(max(found, key=lambda place: place.stat().st_mtime))
 
 
 class Scene:
