@@ -5,18 +5,19 @@
 .PHONY: deploy-check observe-check image image-check clean
 
 help:
-	@echo "make run       installs what is missing, builds, and runs the whole pipeline with a private RabbitMQ"
-	@echo "               (flags: make run ARGS=\"--speed max --max-orders 500\"; Ctrl-C drains and stops)"
-	@echo "make test      installs what is missing and runs every test"
-	@echo "make build     installs what is missing and leaves .build/release/pipeline-run"
-	@echo "make setup     only installs what is missing"
-	@echo "make lint      checks the format of the sources and the scripts"
-	@echo "make sanitize  runs the tests under the address and the thread sanitizer"
-	@echo "make deploy-check   checks every manifest, rule and dashboard without a cluster"
+	@echo "make run            installs what is missing, builds, and runs the whole pipeline with a private RabbitMQ"
+	@echo "                    (flags: make run ARGS=\"--speed max --max-orders 500\"; Ctrl-C drains and stops)"
+	@echo "make test           installs what is missing and runs every test"
+	@echo "make build          installs what is missing and leaves .build/release/pipeline-run"
+	@echo "make setup          only installs what is missing"
+	@echo "make lint           checks the format of the sources and the scripts"
+	@echo "make sanitize       runs the tests under the address and the thread sanitizer"
+	@echo "make deploy-check   checks manifests, rules, dashboard and image file without a cluster"
 	@echo "                    (CRD_SCHEMAS=FOLDER checks custom resources too)"
-	@echo "make observe-check  runs panels and alerts against a live broker and live services"
-	@echo "make image          builds the container image; make image-check builds, runs and stops it"
-	@echo "make clean     removes everything built"
+	@echo "make observe-check  checks panels, alerts and topology objects on a live broker with live services"
+	@echo "make image          builds the container image"
+	@echo "make image-check    builds it on bases of its own, runs every service of it, and stops them"
+	@echo "make clean          removes everything built"
 
 setup:
 	@scripts/setup
