@@ -1,19 +1,26 @@
 # Every target is a short script in scripts/, or one command.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-arm setup-bench build run test arm bench lint sanitize clean
+.PHONY: help setup setup-tests setup-arm setup-bench setup-deploy setup-image build run test arm bench lint sanitize
+.PHONY: deploy-check observe-check image image-check clean
 
 help:
-	@echo "make run       installs what is missing, builds, and runs the whole pipeline with a private RabbitMQ"
-	@echo "               (flags: make run ARGS=\"--speed max --max-orders 500\"; Ctrl-C drains and stops)"
-	@echo "make test      installs what is missing and runs every test"
-	@echo "make bench     measures ActorBus beside other AMQP clients (flags: make bench ARGS=\"--quick\"; ARGS=--help shows them)"
-	@echo "make build     installs what is missing and leaves .build/release/pipeline-run"
-	@echo "make setup     only installs what is missing"
-	@echo "make lint      checks the format of the sources and the scripts"
-	@echo "make sanitize  runs the tests under the address and the thread sanitizer"
-	@echo "make arm       runs the checks of the 32-bit build for ARMv7 under QEMU; make test does too"
-	@echo "make clean     removes everything built"
+	@echo "make run            installs what is missing, builds, and runs the whole pipeline with a private RabbitMQ"
+	@echo "                    (flags: make run ARGS=\"--speed max --max-orders 500\"; Ctrl-C drains and stops)"
+	@echo "make test           installs what is missing and runs every test"
+	@echo "make build          installs what is missing and leaves .build/release/pipeline-run"
+	@echo "make setup          only installs what is missing"
+	@echo "make lint           checks the format of the sources and the scripts"
+	@echo "make sanitize       runs the tests under the address and the thread sanitizer"
+	@echo "make arm            runs the checks of the 32-bit build for ARMv7 under QEMU; make test does too"
+	@echo "make bench          measures ActorBus beside other AMQP clients"
+	@echo "                    (flags: make bench ARGS=\"--quick\"; ARGS=--help shows them)"
+	@echo "make deploy-check   checks manifests, rules, dashboard and image file without a cluster"
+	@echo "                    (CRD_SCHEMAS=FOLDER checks custom resources too)"
+	@echo "make observe-check  checks panels, alerts and topology objects on a live broker with live services"
+	@echo "make image          builds the container image"
+	@echo "make image-check    builds it on bases of its own, runs every service of it, and stops them"
+	@echo "make clean          removes everything built"
 
 setup:
 	@scripts/setup
@@ -48,6 +55,24 @@ lint:
 
 sanitize: setup-tests
 	@scripts/sanitize
+
+setup-deploy:
+	@scripts/setup-deploy
+
+setup-image:
+	@scripts/setup-image
+
+deploy-check: setup-deploy
+	@scripts/deploy-check
+
+observe-check: setup setup-deploy
+	@scripts/observe-check $(ARGS)
+
+image: setup-image
+	@scripts/image $(ARGS)
+
+image-check: setup setup-deploy setup-image
+	@scripts/image-check $(ARGS)
 
 clean:
 	rm -rf .build .build-asan .build-tsan
