@@ -52,7 +52,7 @@ func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
 }
 
 /// Runs every check; 1 when one failed.
-@c(run_checks)
+@_cdecl("run_checks")
 public func runChecks() -> CInt {
     var transcript = Transcript()
     checkLedgers(&transcript)
