@@ -118,7 +118,7 @@ private func checkMethods(_ transcript: inout Transcript) {
         .connectionTuneOk(channelMax: 2047, frameMax: 131_072, heartbeat: 30), .connectionOpen(virtualHost: "/shop"),
         .connectionStartOk(clientProperties: ["product": "p"], mechanism: "PLAIN", response: [0, 1, 2]),
         .connectionClose(replyCode: 200, replyText: "bye"), .channelOpen, .channelFlowOk(active: true),
-        .exchangeDeclare(Exchange("orders", .fanout)),
+        .exchangeDeclare(Exchange("orders", .fanout), passive: false),
         .queueDeclare(Queue("q", .classic, arguments: ["x-expires": .int64(1 << 32)]), passive: false),
         .queueBind(queue: "q", binding: Queue.Binding(exchange: "e", routingKey: "k", arguments: [:])),
         .basicQos(prefetch: 65_535), .basicConsume(queue: "q", consumerTag: "c"), .basicCancel(consumerTag: "c"),
