@@ -102,7 +102,8 @@ final class Session {
             throw AMQPError(.protocolViolation, "the broker wants frames of \(frameMax) bytes, and 4096 is the least")
         }
         // A part of a second counts as one: to turn heartbeats off takes a zero.
-        let wanted = UInt16(clamping: (configuration.heartbeat.nanoseconds + 999_999_999) / 1_000_000_000)
+        let asked = configuration.heartbeat.nanoseconds
+        let wanted = asked <= 0 ? 0 : UInt16(clamping: (asked - 1) / 1_000_000_000 + 1)
         let agreed = wanted == 0 || seconds == 0 ? max(wanted, seconds) : min(wanted, seconds)
         // Zero on our side turns heartbeats off, whatever the broker offers (RabbitMQ, "Heartbeats").
         let holds = wanted == 0 ? 0 : agreed

@@ -21,7 +21,8 @@ package final class StopSignal: Sendable {
         let handlers = state.withLock { state in
             state.isStopped = true
             defer { state.handlers = [:] }
-            return Array(state.handlers.values)
+            // In the order in which they came: who asked first, such as the log, hears it first.
+            return state.handlers.sorted { $0.key < $1.key }.map(\.value)
         }
         for handler in handlers { handler() }
     }
