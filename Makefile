@@ -1,13 +1,14 @@
 # Every target is a short script in scripts/, or one command.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-bench build run test bench lint sanitize clean
+.PHONY: help setup setup-tests setup-bench build run test bench bench-pipeline lint sanitize clean
 
 help:
 	@echo "make run       installs what is missing, builds, and runs the whole pipeline with a private RabbitMQ"
 	@echo "               (flags: make run ARGS=\"--speed max --max-orders 500\"; Ctrl-C drains and stops)"
 	@echo "make test      installs what is missing and runs every test"
 	@echo "make bench     measures ActorBus beside other AMQP clients (flags: make bench ARGS=\"--quick\"; ARGS=--help shows them)"
+	@echo "make bench-pipeline  measures the whole pipeline beside the same on pika (flags: as above)"
 	@echo "make build     installs what is missing and leaves .build/release/pipeline-run"
 	@echo "make setup     only installs what is missing"
 	@echo "make lint      checks the format of the sources and the scripts"
@@ -35,6 +36,9 @@ test: setup-tests
 
 bench: setup-bench
 	@exec scripts/bench $(ARGS)
+
+bench-pipeline: setup-bench
+	@exec scripts/bench-pipeline $(ARGS)
 
 lint:
 	@scripts/lint
