@@ -1,7 +1,7 @@
 # Every target is a short script in scripts/, or one command.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-arm setup-bench setup-deploy setup-image build run test arm bench lint sanitize
+.PHONY: help setup setup-tests setup-arm setup-bench setup-deploy setup-image build run test arm bench bench-pipeline lint sanitize
 .PHONY: deploy-check observe-check image image-check clean
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make arm            runs the checks of the 32-bit build for ARMv7 under QEMU; make test does too"
 	@echo "make bench          measures ActorBus beside other AMQP clients"
 	@echo "                    (flags: make bench ARGS=\"--quick\"; ARGS=--help shows them)"
+	@echo "make bench-pipeline measures the whole pipeline beside the same on pika (flags: as above)"
 	@echo "make deploy-check   checks manifests, rules, dashboard and image file without a cluster"
 	@echo "                    (CRD_SCHEMAS=FOLDER checks custom resources too)"
 	@echo "make observe-check  checks panels, alerts and topology objects on a live broker with live services"
@@ -49,6 +50,9 @@ bench: setup-bench
 
 arm: setup-arm
 	@scripts/arm
+
+bench-pipeline: setup-bench
+	@exec scripts/bench-pipeline $(ARGS)
 
 lint:
 	@scripts/lint

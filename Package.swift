@@ -108,6 +108,7 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

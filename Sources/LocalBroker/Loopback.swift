@@ -7,13 +7,13 @@
 #endif
 
 /// Ports on 127.0.0.1: finding free ones, and asking whether a broker answers on one.
-enum Loopback {
+package enum Loopback {
     /// Finds ports that nobody listens on.
     ///
     /// They lie below the range from which systems take the ports of outgoing connections (32768 on Linux, 49152
     /// elsewhere), so none can be taken that way between this call and the server's, and clear of those of RabbitMQ's
     /// command-line tools.
-    static func freePorts(_ count: Int) throws(LocalBrokerError) -> [UInt16] {
+    package static func freePorts(_ count: Int) throws(LocalBrokerError) -> [UInt16] {
         var found: [UInt16] = []
         for _ in 0..<1000 where found.count < count {
             let candidate = UInt16.random(in: 10_000..<32_000)
@@ -66,7 +66,8 @@ enum Loopback {
         private static let sendFlags = Int32(MSG_NOSIGNAL)
     #endif
 
-    private static func isFree(_ port: UInt16) -> Bool {
+    /// Whether nobody listens on the port.
+    package static func isFree(_ port: UInt16) -> Bool {
         guard let socket = makeSocket() else { return false }
         defer { close(socket) }
         return unsafe withAddress(port) { unsafe bind(socket, $0, $1) } == 0

@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 
 /// ActorBus beside the other clients.
 struct ClientCommand: AsyncParsableCommand {
@@ -36,7 +35,7 @@ struct ClientCommand: AsyncParsableCommand {
 
     func run() async throws {
         let earlier = try output.earlier()
-        let all = Contender.all(own: Self.ownPath)
+        let all = Contender.all(own: Contender.ownPath)
         guard let deleter = all.first(where: { $0.name == Contender.baseline }) else { return }
         let benchmark = ClientBenchmark(
             scenarios: try chosenScenarios(), contenders: try chosenContenders(), rounds: rounds ?? (quick ? 1 : 3),
@@ -56,7 +55,7 @@ struct ClientCommand: AsyncParsableCommand {
     }
 
     private func chosenContenders() throws -> [Contender] {
-        try choose(Contender.all(own: Self.ownPath), names: clients, what: "client", key: \.name)
+        try choose(Contender.all(own: Contender.ownPath), names: clients, what: "client", key: \.name)
     }
 
     private func choose<Item>(_ items: [Item], names: String?, what: String, key: (Item) -> String) throws -> [Item] {
@@ -69,10 +68,5 @@ struct ClientCommand: AsyncParsableCommand {
             throw ValidationError("There is no \(what) '\(name)'; there are \(items.map(key).joined(separator: ", ")).")
         }
         return items.filter { item in wanted.contains { matches($0, item) } }
-    }
-
-    private static var ownPath: String {
-        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
-            ?? ProcessInfo.processInfo.arguments[0]
     }
 }

@@ -18,7 +18,7 @@ struct ClientBenchmark: Sendable {
         var versions = try await contenderVersions()
         Progress.say("starting a private broker")
         let (groups, brokerVersion) = try await BenchBroker.with(deleter: deleter) { broker in
-            (try await measure(broker), broker.version)
+            (try await measure(ClientRun(broker: broker)), broker.version)
         }
         versions["broker"] = "RabbitMQ \(brokerVersion)"
         return Report(
@@ -39,7 +39,7 @@ struct ClientBenchmark: Sendable {
         return versions
     }
 
-    private func measure(_ broker: BenchBroker) async throws -> [Report.Group] {
+    private func measure(_ client: ClientRun) async throws -> [Report.Group] {
         var series = [Series](repeating: Series(), count: scenarios.count)
         let counted = countsSystemCalls ? scenarios.filter { $0.work != .idle } : []
         var progress = Progress(total: (rounds * scenarios.count + counted.count) * contenders.count)
@@ -50,7 +50,7 @@ struct ClientBenchmark: Sendable {
                     for contender in contenders {
                         progress.step("round \(round + 1): \(scenario.key), \(contender.name)")
                     }
-                    for (contender, figures) in try await idle(scenario, run: run, broker) {
+                    for (contender, figures) in try await idle(scenario, run: run, client) {
                         series[index].add(figures, of: contender)
                     }
                     run += contenders.count
@@ -59,7 +59,7 @@ struct ClientBenchmark: Sendable {
                 for contender in order(in: round) {
                     run += 1
                     progress.step("round \(round + 1): \(scenario.key), \(contender.name)")
-                    series[index].add(try await time(contender, scenario, run: run, broker), of: contender.name)
+                    series[index].add(try await client.time(contender, scenario, run: run), of: contender.name)
                 }
             }
         }
@@ -69,7 +69,8 @@ struct ClientBenchmark: Sendable {
                 run += 1
                 progress.step("system calls: \(scenario.key), \(contender.name)")
                 series[index].add(
-                    try await countSystemCalls(contender, scenario, run: run, broker), of: contender.name)
+                    try await client.countSystemCalls(contender, scenario.divided(by: systemCallDivisor), run: run),
+                    of: contender.name)
             }
         }
         let hasBaseline = contenders.contains { $0.name == Contender.baseline }
@@ -83,12 +84,12 @@ struct ClientBenchmark: Sendable {
 
     /// All at once, since those who do nothing are in nobody's way.
     private func idle(
-        _ scenario: Scenario, run: Int, _ broker: BenchBroker
+        _ scenario: Scenario, run: Int, _ client: ClientRun
     ) async throws -> [(contender: String, figures: [Figure: Double])] {
         try await withThrowingTaskGroup { group in
             for (index, contender) in contenders.enumerated() {
                 group.addTask {
-                    (contender.name, try await time(contender, scenario, run: run + index + 1, broker))
+                    (contender.name, try await client.time(contender, scenario, run: run + index + 1))
                 }
             }
             return try await group.reduce(into: []) { $0.append($1) }
@@ -99,78 +100,6 @@ struct ClientBenchmark: Sendable {
     private func order(in pass: Int) -> [Contender] {
         let first = pass % contenders.count
         return Array(contenders[first...] + contenders[..<first])
-    }
-
-    private func time(
-        _ contender: Contender, _ scenario: Scenario, run: Int, _ broker: BenchBroker
-    ) async throws -> [Figure: Double] {
-        try await withQueues(scenario, run: run, broker) { order in
-            var figures = try await RivalProcess.run(contender, order) { _ in
-                try broker.cpuSeconds()
-            } whenDone: { process, result, brokerBefore in
-                let brokerCPU = try broker.cpuSeconds() - brokerBefore
-                let memory = try ProcessFigures.memory(of: process)
-                try check(result, scenario)
-                return Self.figures(result, scenario, brokerCPU: brokerCPU, memory: memory)
-            }
-            if scenario.work == .latency {
-                figures.merge(try Latencies.read(order.samples, count: scenario.count)) { $1 }
-            }
-            return figures
-        }
-    }
-
-    private func countSystemCalls(
-        _ contender: Contender, _ scenario: Scenario, run: Int, _ broker: BenchBroker
-    ) async throws -> [Figure: Double] {
-        let part = scenario.divided(by: systemCallDivisor)
-        return try await withQueues(part, run: run, broker) { order in
-            let calls = try await RivalProcess.run(contender, order) { process in
-                try await SystemCallCount.start(process, folder: broker.scratchFolder)
-            } whenDone: { _, result, count in
-                try check(result, part)
-                return try await count.total()
-            }
-            return [.systemCalls: Double(calls) / Double(part.count)]
-        }
-    }
-
-    /// Queues, and a file for latencies, for as long as `body` runs.
-    private func withQueues(
-        _ scenario: Scenario, run: Int, _ broker: BenchBroker, _ body: (WorkOrder) async throws -> [Figure: Double]
-    ) async throws -> [Figure: Double] {
-        var (order, queues) = try await broker.prepare(scenario, run: run)
-        if scenario.work == .latency { order.samples = ScratchFile.path("latencies", in: broker.scratchFolder) }
-        defer { if scenario.work == .latency { ScratchFile.remove(order.samples) } }
-        let figures = try await body(order)
-        try await broker.finish(scenario, queues: queues)
-        return figures
-    }
-
-    /// That the work was done in full.
-    private func check(_ result: RivalProcess.Result, _ scenario: Scenario) throws {
-        let bytes = Int64(scenario.count) * Int64(scenario.size)
-        guard result.count == scenario.count, scenario.work == .idle || result.bytes == bytes else {
-            throw BenchmarkError(
-                "\(result.count) messages with \(result.bytes) bytes, where \(scenario.count) with \(bytes) were due")
-        }
-    }
-
-    private static func figures(
-        _ result: RivalProcess.Result, _ scenario: Scenario, brokerCPU: Double, memory: ProcessFigures.Memory
-    ) -> [Figure: Double] {
-        let seconds = Double(result.wallNanoseconds) / 1e9
-        if scenario.work == .idle {
-            return [
-                .resident: memory.residentMB, .privateMemory: memory.privateMB,
-                .idleCPU: Double(result.cpuNanoseconds) / 1e6 / seconds,
-            ]
-        }
-        let count = Double(scenario.count)
-        return [
-            .rate: count / seconds, .clientCPU: Double(result.cpuNanoseconds) / 1e3 / count,
-            .brokerCPU: brokerCPU * 1e6 / count, .resident: memory.residentMB, .privateMemory: memory.privateMB,
-        ]
     }
 
     private static let notes = [

@@ -63,7 +63,12 @@ struct SystemCallCount: Sendable {
         }
         // Interrupted, strace lets go of the process and ends by the same signal, or well.
         guard outcome.closureResult.contains("attached") else {
-            throw BenchmarkError("strace could not attach: \(outcome.closureResult)")
+            throw BenchmarkError(
+                """
+                strace could not attach to process \(process): \(outcome.closureResult)
+                  allow it to trace: as root, or with kernel.yama.ptrace_scope=0, in a container with \
+                --cap-add=SYS_PTRACE; where there is no strace, scripts/setup-tests installs it
+                """)
         }
     }
 

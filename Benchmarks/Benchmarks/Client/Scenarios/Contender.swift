@@ -1,3 +1,5 @@
+import FoundationEssentials
+
 /// A client that is measured: a program that takes a ``WorkOrder`` from its environment.
 struct Contender: Sendable {
     var name: String
@@ -18,6 +20,12 @@ struct Contender: Sendable {
             Contender(name: "amqp091-go", program: ".build/bench-go", arguments: [], versionArguments: ["version"]),
             python("pika"), python("aio-pika"),
         ]
+    }
+
+    /// This program, which is also its own worker.
+    static var ownPath: String {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+            ?? ProcessInfo.processInfo.arguments[0]
     }
 
     private static func python(_ name: String) -> Contender {
