@@ -44,11 +44,12 @@ extension EndToEnd {
         }
 
         private func withLetters(
-            _ count: Int, _ body: (Scene, VirtualHost) async throws -> Void
+            _ count: Int, type: String = "classic", _ body: (Scene, VirtualHost) async throws -> Void
         ) async throws {
             try await withScene { scene in
                 let host = try await SharedBroker.shared.virtualHost()
-                let (exit, process) = try await scene.run(["topology", "declare"], on: host)
+                let (exit, process) = try await scene.run(
+                    ["topology", "declare", "--queue-type", type], on: host)
                 #expect(exit.code == 0, "\(process.report)")
                 let now = ISO8601DateFormatter().string(from: Date())
                 try await host.publish(
@@ -95,8 +96,9 @@ extension EndToEnd {
             }
         }
 
-        @Test(.timeLimit(.minutes(2))) func whatIsMeantIsReplayedAndTheRestKeepsItsOrder() async throws {
-            try await withLetters(7) { scene, host in
+        @Test(.timeLimit(.minutes(2)), arguments: ["classic", "quorum"])
+        func whatIsMeantIsReplayedAndTheRestKeepsItsOrder(type: String) async throws {
+            try await withLetters(7, type: type) { scene, host in
                 let replay = ["dlq", "replay", "--json", "--queue", Self.queue, "--error", "malformed"]
                 let (_, dry) = try await scene.run(replay + ["--dry-run"], on: host)
                 #expect(try lines(dry).map(\.matched) == [5])

@@ -11,6 +11,11 @@ extension JSONWriter {
         endObject()
     }
 
+    /// A number, or `null` for what JSON has no number for.
+    private mutating func number(_ number: Double) {
+        if number.isFinite { self.number(text: number.description) } else { null() }
+    }
+
     private mutating func field(_ value: FieldValue) {
         switch value {
         case .bool(let value): bool(value)

@@ -54,11 +54,10 @@ package struct JSONWriter {
         bytes.append(contentsOf: String(number).utf8)
     }
 
-    /// A number, or `null` for what JSON has no number for.
-    package mutating func number(_ number: Double) {
-        guard number.isFinite else { return null() }
+    /// A number by its text, which the caller has seen to be one of RFC 8259's.
+    package mutating func number(text: String) {
         separate()
-        bytes.append(contentsOf: number.description.utf8)
+        bytes.append(contentsOf: text.utf8)
     }
 
     package mutating func whole(_ number: Int64) {
