@@ -59,7 +59,7 @@ package struct DeadLetter: Sendable, Equatable {
     /// again. When it first failed and the exchange that it once came from stay, for the case that it fails again.
     package static func replayed(_ letter: Message) -> Message {
         var message = letter
-        for name in [Header.reason, Header.error, Header.attempts, Header.originalQueue] {
+        for name in [Header.reason, Header.error, Header.attempts, Header.originalQueue, Header.deliveryCount] {
             message.properties.headers[name] = nil
         }
         return message
@@ -73,6 +73,8 @@ package struct DeadLetter: Sendable, Equatable {
         static let originalExchange = "x-original-exchange"
         static let originalQueue = "x-original-queue"
         static let firstFailedAt = "x-first-failed-at"
+        /// The broker's: how often a quorum queue has handed the letter out.
+        static let deliveryCount = "x-delivery-count"
     }
 
     /// Whether a header that is there already says more than ours: of a message that was replayed and failed again, when
