@@ -46,7 +46,7 @@ class Faults:
     def expect(self, fault, alerts, heal=None, lasting=False, heals=True):
         """Waits for the alerts, sees that no other comes, heals, and waits until they are gone."""
         wanted = self.lasting | alerts
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 150
         while active(self.stage) != wanted:
             surplus = active(self.stage) - wanted
             if surplus:

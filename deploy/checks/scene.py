@@ -236,6 +236,8 @@ class Scene:
         return process
 
     def service(self, name, role, port, *arguments):
+        """A service as a process of its own. Payments succeed, since a few that fail by chance are an alert's matter."""
+        settings = {**self.environment(), "PIPELINE_SUCCESS_RATE": "1"}
         return self.start(
             name,
             [
@@ -251,6 +253,7 @@ class Scene:
                 str(self.folder / f"state-{name}"),
                 *arguments,
             ],
+            settings,
         )
 
     def wait_ready(self, process, port):
