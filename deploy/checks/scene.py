@@ -236,7 +236,7 @@ class Scene:
         return process
 
     def service(self, name, role, port, *arguments):
-        """A service as a process of its own. Payments succeed, since a few that fail by chance are an alert's matter."""
+        """A service as a process of its own. Payments succeed: chance must raise no alert."""
         settings = {**self.environment(), "PIPELINE_SUCCESS_RATE": "1"}
         return self.start(
             name,
