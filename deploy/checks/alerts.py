@@ -1,67 +1,16 @@
 """Faults, one after the other, on a live broker with live services: the right alerts become pending, and no others.
 
 The rules are the shipped ones, unchanged; only scrapes and evaluations come every two seconds. An alert is pending as
-soon as its condition holds, so nothing waits for the times after which it would fire: those are the unit tests' matter,
-as are OrderPipelineNoOrders (5 minutes without orders) and OrderPipelineQueueGrows (10 minutes of growth).
+soon as its condition holds, so nothing waits for the times after which it would fire: those are the unit tests' matter.
+What looks back for minutes before it holds is seen by windows.py.
 """
 
 import base64
 import signal
 import sys
-import time
 
-from scene import APPS, SCRAPE_SECONDS, free_ports, scene, wait_until
-
-# Long enough for three scrapes and evaluations after the alert is there.
-SETTLING = 4 * SCRAPE_SECONDS
-
-
-def active(stage):
-    """The alerts that are pending or firing, each with what it is about."""
-    found = set()
-    for alert in stage.prometheus("alerts")["alerts"]:
-        labels = alert["labels"]
-        about = labels.get("queue") or labels.get("app") or labels.get("job") or ""
-        found.add((labels["alertname"], about))
-    return found
-
-
-def show(alerts):
-    return ", ".join(sorted(f"{name} ({about})" if about else name for name, about in alerts)) or "none"
-
-
-class Faults:
-    def __init__(self, stage):
-        self.stage = stage
-        # Alerts whose window is longer than this check.
-        self.lasting = set()
-        self.done = 0
-
-    def expect(self, fault, alerts, heal=None, lasting=False, heals=True):
-        """Waits for the alerts, sees that no other comes, heals, and waits until they are gone."""
-        wanted = self.lasting | alerts
-        deadline = time.monotonic() + 90
-        while active(self.stage) != wanted:
-            surplus = active(self.stage) - wanted
-            if surplus:
-                sys.exit(f"PROBLEM {fault}: {show(surplus)} came too; expected {show(alerts)}")
-            if time.monotonic() > deadline:
-                sys.exit(f"PROBLEM {fault}: expected {show(alerts)}, and there is {show(active(self.stage))}")
-            time.sleep(0.5)
-        until = time.monotonic() + SETTLING
-        while time.monotonic() < until:
-            now = active(self.stage)
-            if now != wanted:
-                sys.exit(f"PROBLEM {fault}: {show(now ^ wanted)} came or went; expected {show(alerts)}")
-            time.sleep(0.5)
-        print(f"  {fault}: {show(alerts)}, and no other")
-        self.done += 1
-        if lasting:
-            self.lasting |= alerts
-        if heal:
-            heal()
-        if heals:
-            wait_until(f"the alerts to go after: {fault}", lambda: active(self.stage) <= self.lasting, 120)
+from faults import Faults, active
+from scene import APPS, free_ports, scene, wait_until
 
 
 def publish(broker, exchange, key, body):
@@ -101,21 +50,10 @@ def main():
         def start_and_wait(name, *arguments):
             start(name, *arguments)
             stage.wait_ready(running[name], ports[name])
-            stage.write_targets()
+            stage.take_in(ports[name], name.removesuffix("-2"))
 
         def stop(name):
-            # As Kubernetes does it: a pod that ends is no target any more.
-            del stage.targets[ports[name]]
-            stage.write_targets()
-            here = f"127.0.0.1:{ports[name]}"
-            wait_until(
-                f"Prometheus to forget {name}",
-                lambda: all(
-                    target["labels"]["instance"] != here
-                    for target in stage.prometheus("targets", state="active")["activeTargets"]
-                ),
-                60,
-            )
+            stage.leave_out(ports[name])
             code = running[name].stop()
             if code != 0:
                 sys.exit(f"PROBLEM {name} ended with {code}")

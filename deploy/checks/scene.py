@@ -236,6 +236,8 @@ class Scene:
         return process
 
     def service(self, name, role, port, *arguments):
+        """A service as a process of its own. Payments succeed: chance must raise no alert."""
+        settings = {**self.environment(), "PIPELINE_SUCCESS_RATE": "1"}
         return self.start(
             name,
             [
@@ -251,6 +253,7 @@ class Scene:
                 str(self.folder / f"state-{name}"),
                 *arguments,
             ],
+            settings,
         )
 
     def wait_ready(self, process, port):
@@ -271,8 +274,26 @@ class Scene:
         draft.write_text(json.dumps(entries))
         draft.rename(self.folder / "targets.json")
 
-    def start_prometheus(self):
-        """The shipped local.yml with this scene's ports, short intervals, and the shipped rules as they are."""
+    def take_in(self, port, app):
+        """Makes a service a target, and waits until Prometheus has its metrics."""
+        self.targets[port] = app
+        self.write_targets()
+        query = f'up{{instance="127.0.0.1:{port}"}} == 1'
+        wait_until(f"Prometheus to find {app}", lambda: self.prometheus("query", query=query)["result"], 60)
+
+    def leave_out(self, port):
+        """As Kubernetes does it: a pod that ends is no target any more."""
+        del self.targets[port]
+        self.write_targets()
+
+        def forgotten():
+            targets = self.prometheus("targets", state="active")["activeTargets"]
+            return all(target["labels"]["instance"] != f"127.0.0.1:{port}" for target in targets)
+
+        wait_until("Prometheus to forget a target", forgotten, 60)
+
+    def start_prometheus(self, rules=ROOT / "deploy/prometheus/rules/order-pipeline.yml"):
+        """The shipped local.yml with this scene's ports and short intervals, and the shipped rules or others."""
         configuration = yaml.safe_load((ROOT / "deploy/prometheus/local.yml").read_text())
         interval = f"{SCRAPE_SECONDS}s"
         configuration["global"] = {
@@ -280,7 +301,7 @@ class Scene:
             "scrape_timeout": interval,
             "evaluation_interval": interval,
         }
-        configuration["rule_files"] = [str(ROOT / "deploy/prometheus/rules/*.yml")]
+        configuration["rule_files"] = [str(rules)]
         for job in configuration["scrape_configs"]:
             if job["job_name"] == "order-pipeline":
                 del job["static_configs"]
@@ -328,7 +349,7 @@ def scene():
             yield stage
         except BaseException as error:
             failed = not (isinstance(error, SystemExit) and error.code == 0)
-            for process in stage.processes if failed else []:
+            for process in {process.name: process for process in stage.processes}.values() if failed else []:
                 print(f"--- {process.name}\n{process.tail()}", file=sys.stderr)
             raise
         finally:
