@@ -34,8 +34,11 @@ import Testing
             key: "work", title: "Some work", figures: [.rate], baseline: "base",
             rows: [row("base", [100, 100]), row("other", [150, 250]), row("single", [50])])
         let lines = [
-            "Some work", "  work            msg/s", "  base          100 ±0%", "  other   200 ±25% 2.00x",
-            "  single       50 0.50x",
+            "Some work",
+            "  work             msg/s",
+            "  base           100 ±0%",
+            "  other   200 ±25% 2.00x",
+            "  single        50 0.50x",
         ]
         #expect(ReportText.render(group) == lines.joined(separator: "\n"))
     }

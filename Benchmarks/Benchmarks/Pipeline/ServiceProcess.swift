@@ -16,6 +16,9 @@ struct ServiceProcess: Sendable {
 
     /// For one that does not end: longer than any run takes.
     private static let limit = Duration.seconds(150)
+    /// Becomes the program, after leaving behind a reader of its standard input, whose other end this process holds:
+    /// however this process ends, the program ends with it.
+    private static let launcher = "exec 3<&0 </dev/null; { cat <&3; kill -KILL $$; } >/dev/null 2>&1 & exec \"$@\" 3<&-"
 
     /// Returns once it is started.
     static func start(_ program: ServiceProgram) async throws -> ServiceProcess {
@@ -66,13 +69,14 @@ struct ServiceProcess: Sendable {
         var environment: [Environment.Key: String?] = [:]
         for (name, value) in program.environment { environment[Environment.Key(stringLiteral: name)] = value }
         let configuration = Configuration(
-            executable: .path(FilePath(program.path)), arguments: Arguments(program.arguments),
+            executable: .path("/bin/sh"),
+            arguments: Arguments(["-c", launcher, "sh", program.path] + program.arguments),
             environment: .inherit.updating(environment), platformOptions: options)
         let errors = try ErrorFile()
         defer { errors.close() }
         do {
             let outcome = try await Subprocess.run(
-                configuration, input: .none, output: .sequence,
+                configuration, input: .inputWriter, output: .sequence,
                 error: .fileDescriptor(errors.descriptor, closeAfterSpawningProcess: false)
             ) { execution in
                 started.yield(execution.processIdentifier.value)
@@ -90,6 +94,7 @@ struct ServiceProcess: Sendable {
                 }
                 var last = ""
                 for try await line in execution.standardOutput.strings() { last = line }
+                try await execution.standardInputWriter.finish()
                 return last
             }
             guard outcome.terminationStatus.isSuccess else {

@@ -68,9 +68,9 @@ struct ClientBenchmark: Sendable {
             for contender in contenders {
                 run += 1
                 progress.step("system calls: \(scenario.key), \(contender.name)")
-                series[index].add(
-                    try await client.countSystemCalls(contender, scenario.divided(by: systemCallDivisor), run: run),
-                    of: contender.name)
+                let part = scenario.divided(by: systemCallDivisor)
+                let calls = try await client.countSystemCalls(contender, part, run: run)
+                series[index].add([.systemCalls: calls], of: contender.name)
             }
         }
         let hasBaseline = contenders.contains { $0.name == Contender.baseline }

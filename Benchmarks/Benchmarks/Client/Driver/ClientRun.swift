@@ -25,28 +25,28 @@ struct ClientRun: Sendable {
     /// The system calls of the work, a message.
     func countSystemCalls(
         _ contender: Contender, _ scenario: Scenario, run: Int
-    ) async throws -> [Figure: Double] {
-        return try await withQueues(scenario, run: run) { order in
+    ) async throws -> Double {
+        try await withQueues(scenario, run: run) { order in
             let calls = try await RivalProcess.run(contender, order) { process in
                 try await SystemCallCount.start(process, folder: broker.scratchFolder)
             } whenDone: { _, result, count in
                 try check(result, scenario)
                 return try await count.total()
             }
-            return [.systemCalls: Double(calls) / Double(scenario.count)]
+            return Double(calls) / Double(scenario.count)
         }
     }
 
     /// Queues, and a file for latencies, for as long as `body` runs.
-    private func withQueues(
-        _ scenario: Scenario, run: Int, _ body: (WorkOrder) async throws -> [Figure: Double]
-    ) async throws -> [Figure: Double] {
+    private func withQueues<Found>(
+        _ scenario: Scenario, run: Int, _ body: (WorkOrder) async throws -> Found
+    ) async throws -> Found {
         var (order, queues) = try await broker.prepare(scenario, run: run)
         if scenario.work == .latency { order.samples = ScratchFile.path("latencies", in: broker.scratchFolder) }
         defer { if scenario.work == .latency { ScratchFile.remove(order.samples) } }
-        let figures = try await body(order)
+        let found = try await body(order)
         try await broker.finish(scenario, queues: queues)
-        return figures
+        return found
     }
 
     /// That the work was done in full.

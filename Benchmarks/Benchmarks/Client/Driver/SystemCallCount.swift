@@ -22,6 +22,10 @@ struct SystemCallCount: Sendable {
         let tracing = Task {
             do {
                 try await trace(process, into: path, attached: tellAttached, stopping: stopping)
+            } catch let error as SubprocessError {
+                let error = BenchmarkError("strace cannot be run: \(error)\n  scripts/setup-tests installs it")
+                tellAttached.finish(throwing: error)
+                throw error
             } catch {
                 tellAttached.finish(throwing: error)
                 throw error
@@ -67,7 +71,7 @@ struct SystemCallCount: Sendable {
                 """
                 strace could not attach to process \(process): \(outcome.closureResult)
                   allow it to trace: as root, or with kernel.yama.ptrace_scope=0, in a container with \
-                --cap-add=SYS_PTRACE; where there is no strace, scripts/setup-tests installs it
+                --cap-add=SYS_PTRACE
                 """)
         }
     }
