@@ -7,6 +7,8 @@ extension AMQPConnection: ThreadLoop {
     /// Takes what tasks have asked for, encodes what is due, and writes once.
     func takeTurn() -> PollInterest {
         let now = Instant.now
+        // After a pause of our own, what the broker sent meanwhile is still unread.
+        if let session, session.isSilent(now: now) { takeIn() }
         let commandsDue = inbox.takeDue(into: &commands, now: now)
         carryOutTaken(now: now)
         for publisher in publishers.values { publisher.expire(now: now) }
@@ -19,9 +21,6 @@ extension AMQPConnection: ThreadLoop {
         var ownDeadline = Instant.earlier(commandsDue, openWaiters.first?.deadline)
         for publisher in publishers.values { ownDeadline = .earlier(ownDeadline, publisher.wakeUp) }
         guard let session else { return PollInterest(deadline: ownDeadline) }
-        // After a pause of our own, what the broker sent meanwhile is still unread.
-        if session.isSilent(now: now) { takeIn() }
-        guard self.session === session else { return PollInterest(deadline: now) }
         do {
             try session.checkDeadlines(now: now)
             for consumer in consumers.values where consumer.hasSettled {

@@ -2,7 +2,8 @@ extension AMQPConnection {
     /// Whether the user may publish to an exchange that exists. Nothing is published.
     ///
     /// The message has an expiration that no broker accepts, and RabbitMQ looks at the permission first: it answers 403
-    /// for the one and 406 for the other. Throws ``AMQPError``.
+    /// for the one and 406 for the other. For a connection of its own: a broker in an alarm stops reading one that has
+    /// published, and the connection is then replaced. Throws ``AMQPError``.
     package func mayPublish(to exchange: String) async throws -> Bool {
         let message = Message(body: [], properties: MessageProperties(expiration: "never"))
         let request = PublishRequest(

@@ -49,6 +49,12 @@ public actor AMQPConnection {
         thread.attach(self)
     }
 
+    deinit {
+        // Deliveries that nobody read may lie there, and they hold the inbox.
+        var rest: [Inbox.Command] = []
+        inbox.takeAll(into: &rest)
+    }
+
     // MARK: Open and close
 
     /// Connects, logs in and declares the topology.

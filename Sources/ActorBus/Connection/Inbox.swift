@@ -3,7 +3,7 @@
 ///
 /// Waking the thread costs more than everything else that is done for a settlement. So while deliveries have just been
 /// handed out, and more settlements are likely to follow, they wait for one another: until half of what is unsettled is
-/// there, until a reader has nothing more to read, or until the thread looks by itself, ``linger`` after the first.
+/// there, until a reader has nothing more to read, or until the thread looks by itself, ``linger`` after it handed them out.
 final class Inbox: Sendable {
     enum Command: Sendable {
         case publish(PublishRequest)

@@ -46,7 +46,7 @@ final class SendWindow: Sendable {
     func enter() async throws {
         while !state.withLock({ state in state.takePlace(of: size) }) {
             try await wait { state, waiter in
-                if state.unconfirmed < self.size { return .success(()) }
+                if state.hasPlace(of: self.size) { return .success(()) }
                 state.senders.append(waiter)
                 return nil
             } remove: { state, id in
@@ -102,8 +102,11 @@ final class SendWindow: Sendable {
 }
 
 extension SendWindow.State {
+    /// Whoever waits goes before who comes.
+    fileprivate func hasPlace(of size: Int) -> Bool { unconfirmed < size && senders.isEmpty }
+
     fileprivate mutating func takePlace(of size: Int) -> Bool {
-        guard unconfirmed < size else { return false }
+        guard hasPlace(of: size) else { return false }
         unconfirmed += 1
         return true
     }

@@ -48,8 +48,9 @@ public struct Publisher: Sendable {
     /// Publishes a message without waiting for its confirm, for which the returned value waits: one task can so keep the
     /// window full, and its messages keep their order.
     ///
-    /// Waits only while as many sent messages are unconfirmed as the publisher's window allows. Everything else is as
-    /// with ``publish(_:to:routingKey:mandatory:)``, its time-out too.
+    /// Waits only when as many sent messages are unconfirmed as the publisher's window allows, and then until half of
+    /// them are, which their time-out bounds. The message's own time-out counts from there. Everything else is as with
+    /// ``publish(_:to:routingKey:mandatory:)``.
     ///
     /// ```swift
     /// var sent: [PendingConfirm] = []

@@ -136,6 +136,8 @@ final class PublisherCore: ChannelUser {
     /// Ends every wait: the connection is closed for good.
     func failAll(_ why: String, code: AMQPError.Code) {
         for request in ledger.removeAll() + waiting.removeAll() { request.abandon(why, code: code) }
+        // Confirms that are still under way find nobody, rather than a ledger that knows nothing of them.
+        channel?.user = nil
         channel = nil
     }
 

@@ -147,3 +147,25 @@ public struct MessageProperties: Sendable, Equatable {
         init(_ value: Fields) { self.value = value }
     }
 }
+
+extension MessageProperties: CustomStringConvertible {
+    /// The properties that are set; of the headers, their names.
+    public var description: String {
+        var parts: [String] = []
+        func add(_ name: String, _ value: String?) { if let value { parts.append("\(name): \(value)") } }
+        add("contentType", contentType)
+        add("contentEncoding", contentEncoding)
+        if !headers.isEmpty { add("headers", headers.keys.sorted().joined(separator: " ")) }
+        add("deliveryMode", deliveryMode.map { $0 == .persistent ? "persistent" : "transient" })
+        add("priority", priority.map { "\($0)" })
+        add("correlationID", correlationID)
+        add("replyTo", replyTo)
+        add("expiration", expiration)
+        add("messageID", messageID)
+        add("timestamp", timestamp.map { "\($0)" })
+        add("type", type)
+        add("userID", userID)
+        add("appID", appID)
+        return "MessageProperties(" + parts.joined(separator: ", ") + ")"
+    }
+}

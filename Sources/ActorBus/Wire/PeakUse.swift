@@ -1,5 +1,5 @@
 /// How much of a buffer was needed lately, so that one that is needed again is not let go and made anew each time, and
-/// one large message does not hold its memory for ever. Pure.
+/// one that is not becomes smaller as others use it. Pure.
 struct PeakUse {
     private(set) var bytes = 0
 

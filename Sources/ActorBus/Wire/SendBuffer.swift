@@ -95,7 +95,8 @@ internal import Glibc
         }
         head = 0
         tail = 0
-        let enough = peak.capacity(from: capacity, smallest: Self.smallest)
+        // More than the window of one turn is for a large message, which must not hold its memory.
+        let enough = capacity > 4 << 20 ? Self.smallest : peak.capacity(from: capacity, smallest: Self.smallest)
         if enough < capacity { resize(to: enough) }
     }
 

@@ -78,6 +78,28 @@ import Testing
         }
     }
 
+    /// Whoever waits for room goes before who comes later, however many come.
+    @Test func aSenderIsNotOvertakenForEver() async throws {
+        try await withReluctantServer(window: 4) { server, _, publisher in
+            for number in 0..<4 { _ = try await publisher.send(Message(text: "\(number)"), to: "x") }
+            let sent = Tally()
+            let waiting = Task {
+                _ = try await publisher.send(Message(text: "waits"), to: "x")
+                sent.add()
+            }
+            try await eventually("four are on their way") { server.seen.value == 4 }
+            // Comes after it, when there is room for one already; two are let in when half the window is free.
+            try server.confirm(1)
+            let late = Task { _ = try await publisher.send(Message(text: "late"), to: "x") }
+            try server.confirm(2)
+            try await waiting.value
+            try await late.value
+            #expect(sent.value == 1)
+            try await eventually("six are on their way") { server.seen.value == 6 }
+            try server.confirm(6, multiple: true)
+        }
+    }
+
     @Test func aCancelledSenderOrWaiterStopsWaitingAndLosesNothing() async throws {
         try await withReluctantServer(window: 1) { server, _, publisher in
             let first = try await publisher.send(Message(text: "1"), to: "x")
