@@ -20,6 +20,9 @@ struct Limit: Sendable {
                 key: "confirm-1000", title: "", work: .confirm, count: 10_000, window: 1000),
             callsPerMessage: 0.9, lookAt: sending),
         Limit(
+            scenario: Scenario(key: "send-1000", title: "", work: .send, count: 10_000, window: 1000),
+            callsPerMessage: 0.3, lookAt: sending),
+        Limit(
             scenario: Scenario(key: "consume-100", title: "", work: .consume, count: 10_000, prefetch: 100),
             callsPerMessage: 0.9, lookAt: receiving),
         Limit(

@@ -72,7 +72,8 @@ struct BenchBroker: Sendable {
 
     /// Checks that the queues hold what they should after a run, and deletes them.
     func finish(_ scenario: Scenario, queues: [String]) async throws {
-        let expected = scenario.work == .publish || scenario.work == .confirm ? UInt32(clamping: scenario.count) : 0
+        let publishes = [WorkOrder.Work.publish, .confirm, .send].contains(scenario.work)
+        let expected = publishes ? UInt32(clamping: scenario.count) : 0
         for queue in queues {
             let deadline = ContinuousClock.now + .seconds(10)
             var found = try await connection.inspect(queue: queue).messages

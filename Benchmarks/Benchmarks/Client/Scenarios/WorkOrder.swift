@@ -1,6 +1,10 @@
 /// One piece of work, as every contender takes it from its environment.
 struct WorkOrder: Sendable {
-    enum Work: String, Sendable { case publish, confirm, consume, latency, idle, delete }
+    enum Work: String, Sendable {
+        case publish, confirm, consume, latency, idle, delete
+        /// As `confirm`, from one task that does not wait for each message; the other clients have no such thing.
+        case send
+    }
 
     var work: Work
     /// Where the broker is, with the login.

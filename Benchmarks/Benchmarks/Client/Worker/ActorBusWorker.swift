@@ -40,6 +40,24 @@ struct ActorBusWorker {
         for connection in connections { await connection.close() }
     }
 
+    /// From one task that keeps the window full.
+    @concurrent func send() async throws {
+        let connection = try await connect()
+        let publisher = try await connection.publisher(window: order.window)
+        let message = message
+        var sent: [PendingConfirm] = []
+        sent.reserveCapacity(order.count)
+
+        let watch = try Stopwatch()
+        for _ in 0..<order.count {
+            sent.append(
+                try await publisher.send(message, to: order.exchange, routingKey: order.routingKey, mandatory: false))
+        }
+        for confirm in sent { try await confirm.confirmed() }
+        watch.report(count: order.count, bytes: Int64(order.count) * Int64(order.size))
+        await connection.close()
+    }
+
     @concurrent func consume() async throws {
         let connection = try await connect()
         var count = 0

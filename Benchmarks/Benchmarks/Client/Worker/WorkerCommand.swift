@@ -18,6 +18,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let worker = ActorBusWorker(order: order)
         switch order.work {
         case .publish, .confirm: try await worker.publish()
+        case .send: try await worker.send()
         case .consume: try await worker.consume()
         case .latency: try await worker.latency()
         case .idle: try await worker.idle()
