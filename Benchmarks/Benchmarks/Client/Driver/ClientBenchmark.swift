@@ -105,8 +105,9 @@ struct ClientBenchmark: Sendable {
     private static let notes = [
         "A figure is the median of the runs, ±half the way from the lowest to the highest, and its ratio to rabbitmq-c.",
         "Every client: persistent messages, durable classic queues, an acknowledgment for each delivery.",
-        "ActorBus publishes with confirms only: in \"publish\" each of 1000 tasks awaits its own messages' confirms,",
-        "  where the others await nothing but one round trip at the end.",
+        "ActorBus publishes with confirms only: in \"publish\" one task sends, with at most 1000 messages unconfirmed, and",
+        "  has all confirms at the end, where the others await nothing but one round trip; in \"confirm-1000\" each of 1000",
+        "  tasks awaits its own messages' confirms.",
         "In \"latency\" every client awaits the confirm as well, outside the sample.",
         "syscalls/msg: from a run of its own under strace, which slows a client and so may change how it batches.",
         "broker µs/msg: the broker's CPU time, read in steps of 10 ms over a whole run.",

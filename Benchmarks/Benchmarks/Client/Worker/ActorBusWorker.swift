@@ -8,8 +8,7 @@ import Logging
 struct ActorBusWorker {
     let order: WorkOrder
 
-    /// With confirms always, for ActorBus publishes in no other way: a window of tasks that each await their own
-    /// message's confirm.
+    /// A window of tasks that each await their own message's confirm.
     @concurrent func publish() async throws {
         var connections: [AMQPConnection] = []
         var parts: [(publisher: Publisher, count: Int)] = []
@@ -40,7 +39,7 @@ struct ActorBusWorker {
         for connection in connections { await connection.close() }
     }
 
-    /// From one task that keeps the window full.
+    /// From one task that keeps the window full, with confirms here too, for ActorBus publishes in no other way.
     @concurrent func send() async throws {
         let connection = try await connect()
         let publisher = try await connection.publisher(window: order.window)

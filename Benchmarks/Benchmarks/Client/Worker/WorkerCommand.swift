@@ -17,8 +17,8 @@ struct WorkerCommand: AsyncParsableCommand {
         alarm(UInt32(clamping: order.limit))
         let worker = ActorBusWorker(order: order)
         switch order.work {
-        case .publish, .confirm: try await worker.publish()
-        case .send: try await worker.send()
+        case .publish, .send: try await worker.send()
+        case .confirm: try await worker.publish()
         case .consume: try await worker.consume()
         case .latency: try await worker.latency()
         case .idle: try await worker.idle()
