@@ -258,7 +258,7 @@ struct AdminServerTests {
     }
 
     /// A connection that was accepted and not yet handed out when the server was cancelled used to end the process.
-    @Test("Stopped while clients come, it ends in good order", arguments: 0..<30)
+    @Test("Stopped while clients come, it ends in good order", .serialized, arguments: 0..<15)
     func stopsUnderLoad(_ round: Int) async throws {
         let server = try AdminServer(
             address: "127.0.0.1", port: 0, registry: PrometheusRegistry(), readiness: { .ready }, logger: Self.logger)

@@ -35,7 +35,7 @@ struct HTTPGetTests {
         let serving = Task { try await server.run() }
         func ask(_ path: String) async throws -> HTTPGet.Response {
             try await HTTPGet(host: "127.0.0.1", port: server.port, path: path).response(
-                within: .seconds(10))
+                within: .seconds(30))
         }
         let alive = try await ask("/livez")
         #expect(alive.status == 200 && alive.text == "ok\n")
