@@ -104,6 +104,9 @@ package final class AdminServer: Sendable {
         // What Hummingbird has to say of single connections is the clients' affair.
         let silent = Logger(label: "http") { _ in SwiftLogNoOpLogHandler() }
         let answerTime = self.answerTime
+        // Not NIO's own sequence of connections: that ends with the first error of the listener, such as too many open
+        // files, or with cancellation, and NIO ends the process when a connection is then dropped unanswered.
+        let (connections, arrivals) = AsyncStream.makeStream(of: HTTP1Channel.Value.self)
         let listener = try await ServerBootstrap(group: Self.eventLoop)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -118,31 +121,33 @@ package final class AdminServer: Sendable {
             // A client that has sent all it wants may close its half and still read.
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 2048))
-            .bind(descriptor) { channel in
-                http.setup(channel: channel, logger: silent)
+            .childChannelInitializer { channel in
+                http.setup(channel: channel, logger: silent).map { connection in
+                    guard case .terminated = arrivals.yield(connection) else { return }
+                    channel.close(promise: nil)
+                    Task { await http.handle(value: connection, logger: silent) }
+                }
             }
+            .withBoundSocket(descriptor)
+            .get()
+        listener.closeFuture.whenComplete { _ in arrivals.finish() }
         logger.debug("Serving metrics and health", metadata: ["address": "\(endpoint)"])
-        // A task that cancellation does not reach, because NIO ends the process when connections that it has accepted and
-        // not yet handed out are dropped. Closing the listener ends the sequence behind the last of them.
-        let serving = Task {
-            try await listener.executeThenClose { connections in
-                try await Self.answer(connections, with: http, logger: silent)
-            }
-        }
-        try await withTaskCancellationHandler {
-            try await serving.value
+        // A task that cancellation does not reach: every connection that has come is answered or closed.
+        let serving = Task { await Self.answer(connections, with: http, logger: silent) }
+        await withTaskCancellationHandler {
+            await serving.value
         } onCancel: {
-            listener.channel.close(promise: nil)
+            listener.close(promise: nil)
         }
+        guard Task.isCancelled else { throw ChannelError.alreadyClosed }
     }
 
     /// Answers each connection until there are no more, and then gives those that are open a moment.
     private static func answer(
-        _ connections: NIOAsyncChannelInboundStream<HTTP1Channel.Value>, with http: HTTP1Channel, logger: Logger
-    ) async throws {
-        // A connection's task cannot throw, so an error here is the listener's.
-        try await withThrowingDiscardingTaskGroup { group in
-            for try await connection in connections {
+        _ connections: AsyncStream<HTTP1Channel.Value>, with http: HTTP1Channel, logger: Logger
+    ) async {
+        await withDiscardingTaskGroup { group in
+            for await connection in connections {
                 group.addTask {
                     await withTaskCancellationHandler {
                         await http.handle(value: connection, logger: logger)
