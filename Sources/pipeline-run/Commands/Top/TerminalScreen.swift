@@ -21,7 +21,9 @@ enum TerminalScreen {
     private static let leaveSequence: StaticString = "\u{1b}[0m\u{1b}[?25h\u{1b}[?1049l"
 
     /// How the terminal was; written once, before ``isOurs`` is first set.
-    private nonisolated(unsafe) static var original = termios()
+    /// On the heap, since Swift sets aside three bytes too few for a global of this C type, which the address sanitizer
+    /// found.
+    private nonisolated(unsafe) static let original = UnsafeMutablePointer<termios>.allocate(capacity: 1)
     private static let isOurs = Atomic<Bool>(false)
     private static let pipeEnd = Atomic<Int32>(-1)
 
@@ -31,7 +33,7 @@ enum TerminalScreen {
     static func whileOurs<Value: Sendable>(
         _ body: (AsyncStream<Event>) async throws -> Value
     ) async throws -> Value {
-        guard unsafe tcgetattr(1, &original) == 0 else {
+        guard unsafe tcgetattr(1, original) == 0 else {
             throw Unreadable("cannot take over the terminal: \(unsafe String(cString: strerror(errno)))")
         }
         let events = try listen()
@@ -61,7 +63,7 @@ enum TerminalScreen {
     // MARK: In and out
 
     private nonisolated static func enter() {
-        var raw = unsafe original
+        var raw = unsafe original.pointee
         raw.c_lflag &= ~tcflag_t(ICANON | ECHO)
         // From the background this stops the process, until it is brought to the front.
         while unsafe tcsetattr(1, TCSADRAIN, &raw) != 0 && errno == EINTR {}
@@ -73,7 +75,7 @@ enum TerminalScreen {
     nonisolated static func leave() {
         guard isOurs.exchange(false, ordering: .acquiringAndReleasing) else { return }
         _ = writeStatic(leaveSequence)
-        _ = unsafe tcsetattr(1, TCSADRAIN, &original)
+        _ = unsafe tcsetattr(1, TCSADRAIN, original)
     }
 
     private nonisolated static func writeStatic(_ text: StaticString) -> Bool {
