@@ -104,8 +104,6 @@ extension Faults {
                 try await Witness.watching(host, .quorum()) { witness in
                     let flags = ["--speed", "100", "--queue-type", "quorum"]
                     let fleet = try await Fleet.start(scene, on: host, flags)
-                    let generator = try await scene.start(["generator", "--max-orders", "300"] + flags, on: host)
-                    try await witness.sees("the middle") { $0.orders.count >= 60 }
                     let leaders = try await broker.rabbitmqctl(["list_queues", "name", "type", "leader"])
                     let line = leaders.split(separator: "\n").first { $0.hasPrefix("payment_processor_queue\t") }
                     let words = line?.split(separator: "\t") ?? []
@@ -113,6 +111,9 @@ extension Faults {
                     guard let leader = broker.nodes.firstIndex(where: { $0.name == words.last ?? "" }) else {
                         throw Overdue("no leader: \(leaders)")
                     }
+                    // Only now, since rabbitmqctl takes seconds.
+                    let generator = try await scene.start(["generator", "--max-orders", "300"] + flags, on: host)
+                    try await witness.sees("the middle") { $0.orders.count >= 60 }
                     try await broker.kill(node: leader)
                     #expect(witness.now.orders.count < 300, "the leader was killed too late")
                     #expect(try await generator.exit(within: .seconds(120)).code == 0, "\(generator.report)")
