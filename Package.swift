@@ -96,7 +96,11 @@ let package = Package(
         ),
         // Plain rabbitmq-c on its ordinary, blocking API: what the benchmarks measure against.
         .executableTarget(name: "bench-plain-c", dependencies: ["CRabbitMQ"], path: "Benchmarks/PlainC"),
-        .testTarget(name: "ActorBusTests", dependencies: ["ActorBus", "LocalBroker"], swiftSettings: strict),
+        .testTarget(
+            name: "ActorBusTests",
+            dependencies: ["ActorBus", "LocalBroker", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
         .testTarget(name: "LocalBrokerTests", dependencies: ["LocalBroker"], swiftSettings: strict),
         .testTarget(
             name: "PipelineTests",

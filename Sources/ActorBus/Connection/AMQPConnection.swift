@@ -78,6 +78,8 @@ public actor AMQPConnection {
             } onCancel: {
                 Task { await connection.shut(AMQPError(.connectionClosed, "connecting was cancelled")) }
             }
+            // Cancelled as it became open: what is being shut is nothing to hand out.
+            try Task.checkCancellation()
         } catch {
             await connection.shut(AMQPError(.connectionClosed, "the connection was never open"))
             throw Task.isCancelled ? CancellationError() : error

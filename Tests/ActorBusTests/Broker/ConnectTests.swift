@@ -1,3 +1,4 @@
+import Logging
 import Testing
 
 @testable import ActorBus
@@ -21,6 +22,17 @@ import Testing
         await connection.close()
         #expect(connection.status.state == .closed)
         await connection.close()
+    }
+
+    /// A connection that is being shut must not be handed out as one that is open.
+    @Test func aConnectionCancelledAsItOpensIsNotHandedOut() async throws {
+        let configuration = try await SharedBroker.quiet.value.configuration
+        let connecting = Task {
+            let logger = Logger(label: "cancelling") { _ in CancellingLogHandler() }
+            return try await AMQPConnection.connect(configuration, logger: logger)
+        }
+        let result = try await within(.seconds(10), "the end of connecting") { await connecting.result }
+        #expect(throws: CancellationError.self) { try result.get() }
     }
 
     @Test func aWrongPasswordIsALoginRefused() async throws {
@@ -100,5 +112,21 @@ import Testing
         let connection = try await AMQPConnection.connect(configuration)
         #expect(connection.status.isReady)
         await connection.close()
+    }
+}
+
+/// Cancels the task in which a connection says that it is there.
+private struct CancellingLogHandler: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        guard event.message.description.hasPrefix("connected to") else { return }
+        unsafe withUnsafeCurrentTask { task in unsafe task?.cancel() }
     }
 }

@@ -70,6 +70,21 @@ struct Fleet: Sendable {
     }
 }
 
+extension VirtualHost {
+    /// Expects that these consumers, when no more orders come, leave every queue of the pipeline empty and end well.
+    func isEmptied(by consumers: [ChildProcess], sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        // Notices come last, and nobody but their queues knows of those that are not sent yet.
+        try await waits(for: 0, in: Contract.mainQueues, within: .seconds(60))
+        for consumer in consumers { consumer.signal(SIGTERM) }
+        for consumer in consumers {
+            let exit = try await consumer.exit(within: .seconds(30))
+            #expect(exit.code == 0, "\(consumer.report)", sourceLocation: sourceLocation)
+        }
+        let depths = try await depths(of: Contract.mainQueues + Contract.deadLetterQueues)
+        #expect(depths.values.allSatisfy { $0 == 0 }, "\(depths)", sourceLocation: sourceLocation)
+    }
+}
+
 /// The line of data that `all` ends with.
 struct RunResult: Decodable, Sendable {
     let orders: Int
