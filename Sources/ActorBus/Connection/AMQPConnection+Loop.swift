@@ -54,9 +54,9 @@ extension AMQPConnection: ThreadLoop {
         } catch {
             lose(session, error)
         }
-        var unsettled = 0
-        for consumer in consumers.values where consumer.handOver() { unsettled += consumer.unsettled }
-        if unsettled > 0 { inbox.handedOut(unsettled: unsettled, now: .now) }
+        var handedOut = false
+        for consumer in consumers.values where consumer.handOver() { handedOut = true }
+        if handedOut { inbox.handedOut(now: .now) }
         if self.session === session { board.update { $0.blocked = session.blocked?.reason } }
     }
 

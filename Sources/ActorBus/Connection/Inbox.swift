@@ -1,9 +1,9 @@
 /// What tasks ask of the connection's thread without waiting for a turn of the actor: publishes and settlements, which
 /// come by the thousand. The thread takes all there are at once, and is woken as seldom as can be.
 ///
-/// Waking the thread costs more than everything else that is done for a settlement. So while deliveries have just been
-/// handed out, and more settlements are likely to follow, they wait for one another: until half of what is unsettled is
-/// there, until a reader has nothing more to read, or until the thread looks by itself, ``linger`` after it handed them out.
+/// Waking the thread costs more than everything else that is done for a settlement, and settlements that are written
+/// together bring the next deliveries together. So while deliveries are being worked on the thread looks by itself, every
+/// ``linger``, and is woken before that only when half of what a consumer's prefetch allows is settled.
 final class Inbox: Sendable {
     enum Command: Sendable {
         case publish(PublishRequest)
@@ -16,10 +16,8 @@ final class Inbox: Sendable {
 
     fileprivate struct State {
         var commands: [Command] = []
-        /// How many settlements wait for one another; 0 for none.
-        var patience = 0
-        /// Until when they do; the thread turns then by itself.
-        var lingersUntil = Instant(nanoseconds: .min)
+        /// When the thread looks by itself; nil while it has to be woken.
+        var looksAt: Instant?
         /// Whether the thread was told to look.
         var isDue = false
     }
@@ -45,26 +43,18 @@ final class Inbox: Sendable {
     func put(settlement: Settlement, of channel: ConsumerChannel, deliveryTag: UInt64) {
         let mustWake = state.withLock { state in
             state.commands.append(.settle(channel, deliveryTag: deliveryTag, settlement))
-            return state.commands.count >= state.patience && state.becomeDue()
+            let waits = state.looksAt != nil && state.commands.count < channel.prefetch / 2
+            return !waits && state.becomeDue()
         }
-        if mustWake { executor.wake() }
-    }
-
-    /// A reader has nothing more to read: what waits for others goes now.
-    func hurry() {
-        let mustWake = state.withLock { state in !state.commands.isEmpty && state.becomeDue() }
         if mustWake { executor.wake() }
     }
 
     // MARK: The thread's side
 
-    /// Deliveries were handed out, of which so many are unsettled.
-    func handedOut(unsettled: Int, now: Instant) {
-        state.withLock { state in
-            state.patience = unsettled / 2
-            // What waits already waits no longer for that.
-            if state.commands.isEmpty { state.lingersUntil = now.after(Self.linger) }
-        }
+    /// Deliveries were handed out, so settlements are likely to follow.
+    func handedOut(now: Instant) {
+        // What waits already waits no longer for that.
+        state.withLock { state in state.looksAt = state.looksAt ?? now.after(Self.linger) }
     }
 
     /// Exchanges what is due for an empty array, whose storage is used again. Returns when the thread has to look again
@@ -72,12 +62,12 @@ final class Inbox: Sendable {
     func takeDue(into taken: inout [Command], now: Instant) -> Instant? {
         taken.removeAll(keepingCapacity: true)
         return state.withLock { state in
-            let lingers = now < state.lingersUntil && state.patience > 0
-            if !lingers { state.patience = 0 }
-            if lingers && !state.isDue { return state.lingersUntil }
+            if let looksAt = state.looksAt, now < looksAt, !state.isDue { return looksAt }
+            // Where something was settled meanwhile there is more to come; where nothing was, a handler takes its time.
+            state.looksAt = state.looksAt == nil || state.commands.isEmpty ? nil : now.after(Self.linger)
             swap(&state.commands, &taken)
             state.isDue = false
-            return lingers ? state.lingersUntil : nil
+            return state.looksAt
         }
     }
 

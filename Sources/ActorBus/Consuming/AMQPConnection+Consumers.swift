@@ -18,7 +18,7 @@ extension AMQPConnection {
         try checkOpen()
         let id = makeID()
         let consumer = ConsumerCore(
-            id: id, queue: queue, prefetch: prefetch, mailbox: Mailbox(inbox: inbox), inbox: inbox)
+            id: id, queue: queue, prefetch: prefetch, mailbox: Mailbox(), inbox: inbox)
         consumer.onEnded = { [weak self] error in self?.assumeIsolated { $0.ended(id, error) } }
         consumers[id] = consumer
         noteConsumers()

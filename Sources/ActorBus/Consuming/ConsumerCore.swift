@@ -87,7 +87,7 @@ final class ConsumerCore: ChannelUser {
     }
 
     private func giveBack(_ deliveries: [Delivery]) {
-        let from = ConsumerChannel(consumer: id, generation: generation)
+        let from = ConsumerChannel(consumer: id, generation: generation, prefetch: prefetch)
         for delivery in deliveries { _ = settle(from, delivery.deliveryTag, .requeue) }
     }
 
@@ -98,7 +98,7 @@ final class ConsumerCore: ChannelUser {
         batch.append(
             Delivery(
                 message: message, header: header, headersFault: headersFault,
-                channel: ConsumerChannel(consumer: id, generation: generation), inbox: inbox))
+                channel: ConsumerChannel(consumer: id, generation: generation, prefetch: prefetch), inbox: inbox))
         return true
     }
 

@@ -62,4 +62,6 @@ public final class Delivery: Sendable {
 struct ConsumerChannel: Sendable, Equatable {
     var consumer: UInt32
     var generation: UInt32
+    /// How many of its deliveries may be unsettled.
+    var prefetch: UInt16
 }

@@ -23,10 +23,6 @@
     }
 
     private let state = Lock(State())
-    private let inbox: Inbox
-
-    init(inbox: Inbox) { self.inbox = inbox }
-
     /// Adds a batch. Returns false, with nothing taken, when the reader is gone.
     func put(_ batch: [Delivery]) -> Bool {
         let woken = state.withLock { state -> [Waiter]? in
@@ -47,8 +43,6 @@
             // Before the cancellation: this reader may be the only one that was told of it.
             if let ready = try state.withLock({ state in try state.takeReady() }) { return ready.delivery }
             if Task.isCancelled { return nil }
-            // What was settled brings what is waited for.
-            inbox.hurry()
             await waitForDelivery()
         }
     }

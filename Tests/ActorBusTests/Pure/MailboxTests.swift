@@ -15,11 +15,11 @@ import Testing
         Delivery(
             message: Message(body: []),
             header: .init(deliveryTag: tag, redelivered: false, exchange: "", routingKey: ""),
-            headersFault: nil, channel: ConsumerChannel(consumer: 1, generation: 1), inbox: inbox)
+            headersFault: nil, channel: ConsumerChannel(consumer: 1, generation: 1, prefetch: 1), inbox: inbox)
     }
 
     @Test func handsOutInOrderThenEnds() async throws {
-        let mailbox = Mailbox(inbox: inbox)
+        let mailbox = Mailbox()
         #expect(mailbox.put([delivery(1), delivery(2)]))
         #expect(try await mailbox.next()?.deliveryTag == 1)
         #expect(mailbox.close().map(\.deliveryTag) == [2])
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test func aFailureIsThrownToEveryReader() async throws {
-        let mailbox = Mailbox(inbox: inbox)
+        let mailbox = Mailbox()
         let readers = (0..<5).map { _ in Task { try await mailbox.next() } }
         _ = mailbox.fail(AMQPError(.notFound, "gone"))
         for reader in readers {
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func purgeDropsWhatWasNotHandedOut() async throws {
-        let mailbox = Mailbox(inbox: inbox)
+        let mailbox = Mailbox()
         _ = mailbox.put([delivery(1), delivery(2)])
         mailbox.purge()
         _ = mailbox.put([delivery(7)])
@@ -49,7 +49,7 @@ import Testing
     @Test(arguments: 0..<20 as Range<UInt64>)
     func nothingIsLostToCancelledReaders(seed: UInt64) async throws {
         var random = SeededGenerator(seed: seed)
-        let mailbox = Mailbox(inbox: inbox)
+        let mailbox = Mailbox()
         let count: UInt64 = 400
         let readers = (0..<16).map { _ in
             Task {

@@ -18,5 +18,7 @@ import Testing
         let channel = Channel(number: 1)
         core.attach(channel)
         #expect(throws: AMQPError.self) { try channel.receive(.basicAck(deliveryTag: 1, multiple: false)) }
+        // Ends the cycle of the two, as the session does.
+        channel.close(AMQPError(.connectionClosed, "over"))
     }
 }

@@ -35,37 +35,25 @@ final class ChildProcess: Sendable {
         _ program: String, _ arguments: [String], _ environment: [String: String], name: String, standardInput: Bool
     ) throws {
         self.name = name
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
+        var words = [program] + arguments
         // Beside kill -9 of the tests: Ctrl-C reaches them, and not the group that the child has of its own.
         let parentDeath = "/usr/bin/setpriv"
         if FileManager.default.isExecutableFile(atPath: parentDeath) {
-            process.executableURL = URL(fileURLWithPath: parentDeath)
-            process.arguments = ["--pdeathsig", "KILL", program] + arguments
+            words = [parentDeath, "--pdeathsig", "KILL"] + words
         }
-        process.environment = environment
         let (outEnd, errEnd, inEnd) = (try Self.pipe(), try Self.pipe(), try Self.pipe())
         defer { for end in [outEnd.write, errEnd.write, inEnd.read] { close(end) } }
-        process.standardOutput = FileHandle(fileDescriptor: outEnd.write, closeOnDealloc: false)
-        process.standardError = FileHandle(fileDescriptor: errEnd.write, closeOnDealloc: false)
-        process.standardInput = FileHandle(fileDescriptor: inEnd.read, closeOnDealloc: false)
-        let outcome = OutcomeBox()
-        process.terminationHandler = { process in
-            let isSignal = process.terminationReason == .uncaughtSignal
-            outcome.set(Exit(code: process.terminationStatus + (isSignal ? 128 : 0), isSignal: isSignal))
-        }
-        self.outcome = outcome
         input = inEnd.write
         if !standardInput { close(inEnd.write) }
         do {
-            try process.run()
+            identifier = try Self.spawn(
+                words, environment, streams: [inEnd.read, outEnd.write, errEnd.write])
         } catch {
             for end in [outEnd.read, errEnd.read] { close(end) }
             if standardInput { close(inEnd.write) }
             throw error
         }
-        identifier = process.processIdentifier
+        outcome = OutcomeBox(of: identifier)
         output = OutputLines(reading: outEnd.read)
         errors = OutputLines(reading: errEnd.read)
         hasInput = Lock(standardInput)
@@ -164,6 +152,30 @@ final class ChildProcess: Sendable {
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         return (ends[0], ends[1])
     }
+
+    /// Foundation's `Process` never lets go of what it has started, which the address sanitizer tells of.
+    private static func spawn(_ words: [String], _ environment: [String: String], streams: [Int32]) throws -> Int32 {
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        for (target, stream) in streams.enumerated() {
+            unsafe posix_spawn_file_actions_adddup2(&actions, stream, Int32(target))
+        }
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        unsafe sigemptyset(&none)
+        unsafe posix_spawnattr_setsigmask(&attributes, &none)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
+        let arguments = unsafe words.map { unsafe strdup($0) } + [nil]
+        let variables = unsafe environment.map { unsafe strdup("\($0)=\($1)") } + [nil]
+        defer { for unsafe text in unsafe arguments + variables { unsafe free(text) } }
+        var identifier: Int32 = 0
+        let status = unsafe posix_spawn(&identifier, words[0], &actions, &attributes, arguments, variables)
+        guard status == 0 else { throw Overdue("\(words[0]) cannot be started: errno \(status)") }
+        return identifier
+    }
 }
 
 /// How a process ended, for any number of tasks that wait for it.
@@ -171,9 +183,20 @@ private final class OutcomeBox: Sendable {
     private let state = Lock<(exit: ChildProcess.Exit?, waiters: [CheckedContinuation<ChildProcess.Exit, Never>])>(
         (nil, []))
 
+    /// Waits for the end of this child on a thread of its own.
+    init(of child: Int32) {
+        Thread.detachNewThread { [self] in
+            var status: Int32 = 0
+            while unsafe waitpid(child, &status, 0) < 0, errno == EINTR {}
+            // As the macros WIFEXITED, WEXITSTATUS and WTERMSIG have it, which Swift does not see.
+            let signal = status & 0x7f
+            set(.init(code: signal == 0 ? (status >> 8) & 0xff : 128 + signal, isSignal: signal != 0))
+        }
+    }
+
     var value: ChildProcess.Exit? { state.withLock { $0.exit } }
 
-    func set(_ exit: ChildProcess.Exit) {
+    private func set(_ exit: ChildProcess.Exit) {
         let waiters = state.withLock { state in
             state.exit = exit
             defer { state.waiters = [] }
