@@ -34,14 +34,9 @@ enum StopSignals {
         pipeEnd.store(ends.1, ordering: .sequentiallyConsistent)
 
         let listener = unsafe Unmanaged.passRetained(Listener(descriptor: ends.0, first: first, second: second))
-        var attributes = pthread_attr_t()
-        unsafe pthread_attr_init(&attributes)
-        defer { unsafe pthread_attr_destroy(&attributes) }
-        unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        unsafe pthread_attr_setstacksize(&attributes, 256 * 1024)
         var thread = pthread_t()
         let started = unsafe pthread_create(
-            &thread, &attributes,
+            &thread, nil,
             { context in
                 guard let context = unsafe context else { return nil }
                 unsafe Unmanaged<Listener>.fromOpaque(context).takeRetainedValue().run()
@@ -51,6 +46,7 @@ enum StopSignals {
             unsafe listener.release()
             throw Unreadable("cannot start a thread for signals: \(unsafe String(cString: strerror(started)))")
         }
+        pthread_detach(thread)
         for number in [SIGTERM, SIGINT, SIGHUP] where number == SIGTERM || !isIgnored(number) {
             var action = sigaction()
             unsafe action.__sigaction_handler.sa_handler = { number in StopSignals.handle(number) }
