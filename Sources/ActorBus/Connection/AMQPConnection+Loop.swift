@@ -11,7 +11,10 @@ extension AMQPConnection: ThreadLoop {
         if let session, session.isSilent(now: now) { takeIn() }
         let commandsDue = inbox.takeDue(into: &commands, now: now)
         carryOutTaken(now: now)
-        for publisher in publishers.values { publisher.expire(now: now) }
+        for (id, publisher) in publishers {
+            publisher.expire(now: now)
+            if publisher.isOver { retire(id, publisher) }
+        }
         while let waiter = openWaiters.first, now >= waiter.deadline {
             openWaiters.removeFirst()
             waiter.continuation.resume(
@@ -82,6 +85,8 @@ extension AMQPConnection: ThreadLoop {
         case .cancelPublish(let request):
             guard let publisher = publishers[request.publisher] else { return }
             publisher.cancel(request)
+        case .releasePublisher(let id):
+            publishers[id]?.isReleased = true
         case .settle(let channel, let deliveryTag, let settlement):
             if consumers[channel.consumer]?.settle(channel, deliveryTag, settlement) != true {
                 logger.debug(

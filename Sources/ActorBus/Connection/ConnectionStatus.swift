@@ -54,16 +54,17 @@ final class StatusBoard: Sendable {
 
     var status: ConnectionStatus { state.withLock { $0.status } }
 
-    /// Changes the status; watchers are told when it is another.
+    /// Changes the status; watchers are told when it is another. To be called on one thread, so that nobody sees news
+    /// in the wrong order.
     func update(_ change: (inout ConnectionStatus) -> Void) {
-        state.withLock { state in
+        let (status, watchers) = state.withLock { state in
             let before = state.status
             change(&state.status)
-            guard state.status != before else { return }
-            // Under the lock, so that nobody sees news in the wrong order; it only puts the value into the streams'
-            // buffers.
-            for watcher in state.watchers.values { watcher.yield(state.status) }
+            return (state.status, state.status != before ? Array(state.watchers.values) : [])
         }
+        // Not under the lock: a watcher that is being cancelled holds its task's lock and waits for this one
+        // (`onTermination`), and to wake it takes its task's.
+        for watcher in watchers { watcher.yield(status) }
     }
 
     /// The status now and at every change, until the connection closes.
@@ -71,6 +72,7 @@ final class StatusBoard: Sendable {
         AsyncStream(bufferingPolicy: .bufferingNewest(32)) { continuation in
             let id = state.withLock { state in
                 state.nextWatcher += 1
+                // Nobody waits for it yet.
                 continuation.yield(state.status)
                 if !state.isFinished { state.watchers[state.nextWatcher] = continuation }
                 return state.isFinished ? nil : state.nextWatcher

@@ -9,6 +9,8 @@ final class Inbox: Sendable {
         case publish(PublishRequest)
         /// The task that waits for this publish was cancelled.
         case cancelPublish(PublishRequest)
+        /// Nobody holds this publisher any more.
+        case releasePublisher(UInt32)
         case settle(ConsumerChannel, deliveryTag: UInt64, Settlement)
         /// Nobody reads this consumer's deliveries any more; these were not handed out.
         case release(consumer: UInt32, unread: [Delivery])

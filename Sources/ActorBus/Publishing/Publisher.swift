@@ -2,8 +2,9 @@ internal import Logging
 
 /// Publishes over a channel of its own, and knows of each message whether the broker has it.
 ///
-/// A value that may be used from any number of tasks. It lives as long as its connection.
-public struct Publisher: Sendable {
+/// It may be used from any number of tasks. Its channel is closed when the last reference is gone and what it published
+/// is answered.
+public final class Publisher: Sendable {
     private let connection: AMQPConnection
     private let id: UInt32
     private let window: SendWindow
@@ -13,6 +14,8 @@ public struct Publisher: Sendable {
         self.id = id
         self.window = window
     }
+
+    deinit { connection.inbox.put(.releasePublisher(id)) }
 
     /// Publishes a message and returns when the broker has confirmed it (RabbitMQ, "Publisher Confirms"): for a
     /// persistent message to durable queues that means it is on disk, in quorum queues on a majority of nodes.
@@ -117,6 +120,18 @@ extension AMQPConnection {
     /// Closes a publisher's channel; the end of it brings the next (``reattach(_:)``).
     func renew(_ channel: Channel, in session: Session) {
         logger.debug("a publisher's channel is replaced, since the broker refused a message on it")
+        closeChannelOfPublisher(channel, in: session)
+    }
+
+    /// Forgets a publisher that nobody holds and that has nothing under way, and closes its channel.
+    func retire(_ id: UInt32, _ publisher: PublisherCore) {
+        // One that is about to get a channel waits for it, or nobody would close that.
+        guard publisher.isAttached || session == nil else { return }
+        publishers[id] = nil
+        if let channel = publisher.detach(), let session { closeChannelOfPublisher(channel, in: session) }
+    }
+
+    private func closeChannelOfPublisher(_ channel: Channel, in session: Session) {
         Task {
             do {
                 try await session.close(channel)

@@ -17,6 +17,8 @@ final class PublisherCore: ChannelUser {
     private var lastRenewal = Instant(nanoseconds: 0)
     /// Called when the broker closed the channel while the connection lives on.
     var onChannelClosed: (() -> Void)?
+    /// Set when nobody can publish with it any more.
+    var isReleased = false
 
     init(window: Int, timeout: Duration) {
         self.window = window
@@ -25,11 +27,19 @@ final class PublisherCore: ChannelUser {
     }
 
     var isAttached: Bool { channel != nil }
+    /// Whether it is released and everything it was given has an end.
+    var isOver: Bool { isReleased && waiting.isEmpty && ledger.unanswered == 0 }
 
     /// Begins to use a channel of a new session, in confirm mode.
     func attach(_ channel: Channel) {
         channel.user = self
         self.channel = channel
+    }
+
+    /// Gives its channel back, to be closed.
+    func detach() -> Channel? {
+        channel?.user = nil
+        return channel.take()
     }
 
     /// Takes a message on; `now` begins its deadline.
@@ -137,8 +147,7 @@ final class PublisherCore: ChannelUser {
     func failAll(_ why: String, code: AMQPError.Code) {
         for request in ledger.removeAll() + waiting.removeAll() { request.abandon(why, code: code) }
         // Confirms that are still under way find nobody, rather than a ledger that knows nothing of them.
-        channel?.user = nil
-        channel = nil
+        _ = detach()
     }
 
     // MARK: ChannelUser

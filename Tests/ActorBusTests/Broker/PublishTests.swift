@@ -32,6 +32,25 @@ import Testing
         }
     }
 
+    /// More publishers than a connection has channels, one after the other.
+    @Test func aPublisherThatNobodyHoldsGivesItsChannelBack() async throws {
+        try await withQueue("released") { connection, queue in
+            try await withThrowingTaskGroup { group in
+                for _ in 0..<42 {
+                    group.addTask {
+                        for _ in 0..<50 { _ = try await connection.publisher() }
+                        // What is under way has its end first.
+                        _ = try await connection.publisher().send(Message(text: "m"), to: "", routingKey: queue)
+                    }
+                }
+                try await group.waitForAll()
+            }
+            try await eventually(within: .seconds(10), "42 messages in the queue") {
+                try await connection.inspect(queue: queue).messages == 42
+            }
+        }
+    }
+
     @Test func aSentMessageThatFailsTellsWhoWaits() async throws {
         try await withQueue("sent and failed") { connection, queue in
             let publisher = try await connection.publisher()

@@ -41,6 +41,31 @@ import Testing
         }
     }
 
+    /// A watcher is told of news, and of its cancellation, at the same time; neither may wait for the other.
+    @Test func newsAndCancellationDoNotWaitForEachOther() async throws {
+        let board = StatusBoard()
+        let news = Task.detached {
+            var number: UInt64 = 0
+            while !Task.isCancelled {
+                number += 1
+                board.update { $0.recoveries = number }
+                // Lets watchers fall asleep.
+                for _ in 0..<number % 8 { await Task.yield() }
+            }
+        }
+        try await within(.seconds(60), "the end of 20,000 watchers") {
+            for round in 0..<20_000 {
+                await withTaskGroup { group in
+                    group.addTask { for await _ in board.updates() {} }
+                    for _ in 0..<round % 8 { await Task.yield() }
+                    group.cancelAll()
+                }
+            }
+        }
+        news.cancel()
+        await news.value
+    }
+
     @Test func aBoardThatIsFinishedTellsLateComersTheLastStatusAndEnds() async throws {
         let board = StatusBoard()
         board.update { $0.state = .closed }
