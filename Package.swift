@@ -70,6 +70,8 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
+            // Into the code, since the binary stands alone.
+            resources: [.embedInCode("Operations/Dashboard/dashboard.html")],
             swiftSettings: strict
         ),
         .executableTarget(

@@ -34,7 +34,7 @@ extension EndToEnd {
             ("--concurrency", ["0", "x", "-1"]), ("--prefetch", ["0", "65536", "x"]),
             ("--queue-type", ["stream", ""]), ("--connect-attempts", ["0", "x"]), ("--connect-delay", ["-1", "x"]),
             ("--drain-timeout", ["-1", "x", "1e3"]), ("--log-format", ["xml"]), ("--log-level", ["loud"]),
-            ("--metrics-base-port", ["65536", "x", "-1"]),
+            ("--metrics-base-port", ["65536", "x", "-1"]), ("--dashboard-port", ["65536", "x", "-1"]),
             ("--amqp-url", ["http://x/", "localhost", "amqp://:99999/"]),
         ]
 
@@ -77,6 +77,10 @@ extension EndToEnd {
             Wrong(["payment", "--metrics-base-port=8000"], 64, "--metrics-base-port", "--metrics-port"),
             Wrong(["all", "--metrics-port=8000"], 64, "--metrics-port", "--metrics-base-port"),
             Wrong(["payment", "--replicas=fulfillment=2"], 64, "--replicas"),
+            Wrong(["payment", "--dashboard"], 64, "--dashboard", "'all'"),
+            Wrong(["all", "--dashboard-port=9004"], 64, "--dashboard-port", "without --dashboard"),
+            Wrong(["all", "--dashboard=true"], 64, "--dashboard"),
+            Wrong(["all"], ["PIPELINE_DASHBOARD": "yes"], 78, "PIPELINE_DASHBOARD"),
             Wrong(
                 ["payment"], ["RABBITMQ_PASSWORD": "a", "RABBITMQ_PASSWORD_FILE": "/dev/null"], 78,
                 "RABBITMQ_PASSWORD", "RABBITMQ_PASSWORD_FILE"),

@@ -7,12 +7,7 @@ package enum TransactionID {
 
     /// The seconds at the end of a transaction id of this order, nil where it has another form.
     static func seconds(in transactionID: String?, orderID: Int64) -> Int64? {
-        let prefix = "TXN-\(orderID)-"
-        guard let transactionID, transactionID.utf8.starts(with: prefix.utf8) else { return nil }
-        let tail = transactionID.utf8.dropFirst(prefix.utf8.count)
-        // Int64 reads a leading plus, which no transaction id has.
-        guard tail.first != UInt8(ascii: "+") else { return nil }
-        return Int64(Substring(tail))
+        secondsAtEnd(of: transactionID, after: "TXN-\(orderID)-")
     }
 }
 
@@ -23,4 +18,17 @@ package enum TrackingNumber {
         let seconds = TransactionID.seconds(in: payment.transactionID, orderID: payment.orderID)
         return "TRACK-\(payment.orderID)-\(seconds ?? payment.timestamp.seconds)"
     }
+
+    /// The seconds at the end of a tracking number of this order, nil where it has another form.
+    static func seconds(in trackingNumber: String, orderID: Int64) -> Int64? {
+        secondsAtEnd(of: trackingNumber, after: "TRACK-\(orderID)-")
+    }
+}
+
+private func secondsAtEnd(of text: String?, after prefix: String) -> Int64? {
+    guard let text, text.utf8.starts(with: prefix.utf8) else { return nil }
+    let tail = text.utf8.dropFirst(prefix.utf8.count)
+    // Int64 reads a leading plus, which no number of ours has.
+    guard tail.first != UInt8(ascii: "+") else { return nil }
+    return Int64(Substring(tail))
 }

@@ -19,6 +19,18 @@ package struct OrderCounts: Sendable, Equatable {
     }
 }
 
+/// The numbers of a run at one moment, without its orders.
+package struct OrderTotals: Sendable, Equatable {
+    /// Of orders of any origin.
+    package var counts = OrderCounts()
+    /// Orders of this run that are not settled.
+    package var open: Int64 = 0
+    package var deadLettered: Int64 = 0
+    package var redelivered: Int64 = 0
+
+    package init() {}
+}
+
 /// Follows the orders of a run from their making until they are settled at every stage; then they are forgotten.
 ///
 /// An order is settled when it is confirmed, its payment is made, both are notified, and, where the payment succeeded,
@@ -77,6 +89,15 @@ package struct OrderTally: Sendable {
     /// Of them, those that the broker has confirmed; the others are safe in the outbox.
     package var openAndConfirmed: Int64 {
         followed.values.reduce(0) { $0 + ($1.progress.contains(.confirmed) ? 1 : 0) }
+    }
+
+    package var totals: OrderTotals {
+        var totals = OrderTotals()
+        totals.counts = own + others
+        totals.open = Int64(open)
+        totals.deadLettered = deadLettered
+        totals.redelivered = redelivered
+        return totals
     }
 
     package mutating func note(_ event: OrderEvent) {

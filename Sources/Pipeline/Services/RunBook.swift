@@ -19,6 +19,8 @@ package final class RunBook: Sendable {
 
     /// The numbers of this moment.
     package var now: OrderTally { tally.withLock { $0 } }
+    /// The same without the orders that are followed, whose copy costs the next event one.
+    package var totals: OrderTotals { tally.withLock { $0.totals } }
 
     /// Notes an event; never waits.
     package func note(_ event: OrderEvent) {

@@ -94,6 +94,12 @@ struct ConfigurationReport: Sendable {
             }
         }
         try add(Settings.metricsAddress, operations.metricsAddress) { _ in run.metricsAddress }
+        if target == .all {
+            try add(Settings.dashboard, operations.dashboard ? "true" : nil) { "\($0)" }
+            try add(Settings.dashboardPort, operations.dashboardPort) { given in
+                (run.dashboardPort ?? given).map { "\($0)" }
+            }
+        }
         try add(Settings.logFormat, operations.logFormat) { $0.rawValue }
         try add(Settings.logLevel, operations.logLevel) { $0.rawValue }
         self.rows = rows

@@ -51,6 +51,15 @@ enum Readers {
         }
     }
 
+    /// Yes or no.
+    static let truth: @Sendable (String) throws -> Bool = { text in
+        switch text {
+        case "true": true
+        case "false": false
+        default: throw Unreadable("\(quoted(text)) is neither true nor false")
+        }
+    }
+
     /// Any text but none.
     static let text: @Sendable (String) throws -> String? = { text in
         guard !text.isEmpty else { throw Unreadable("it is empty") }

@@ -37,6 +37,8 @@ struct RunConfiguration: Sendable {
     let intake: Intake
     let stateDirectory: String?
     let metricsAddress: String
+    /// The port of the dashboard, 0 for any that is free; nil for no dashboard.
+    let dashboardPort: UInt16?
     let logFormat: LogFormat
     let logLevel: Logger.Level
     /// What the user should know and need not act on.
@@ -108,6 +110,7 @@ struct RunConfiguration: Sendable {
         metricsAddress =
             try Settings.metricsAddress.resolve(flag: operations.metricsAddress, environment).value
             ?? (target == .all ? "127.0.0.1" : "0.0.0.0")
+        dashboardPort = try Self.dashboardPort(operations, environment, target, firstPort)
         logFormat = try Settings.logFormat.resolve(flag: operations.logFormat, environment).value
         logLevel = try Settings.logLevel.resolve(flag: operations.logLevel, environment).value
         let eventLog = try Settings.eventLog.resolve(flag: operations.eventLog, environment)
@@ -201,6 +204,36 @@ extension RunConfiguration {
 
     private static func name<Value>(_ setting: Setting<Value>, _ given: Given<Value>) -> String {
         given.origin == .environment ? setting.environment : setting.flag
+    }
+
+    /// A variable may be set for a whole fleet; only 'all' heeds it.
+    private static func dashboardPort(
+        _ operations: RunOptions.Operations, _ environment: [String: String], _ target: RunTarget, _ firstPort: UInt16
+    ) throws(ConfigurationError) -> UInt16? {
+        let isWanted = try Settings.dashboard.resolve(flag: operations.dashboard ? "true" : nil, environment)
+        let port = try Settings.dashboardPort.resolve(flag: operations.dashboardPort, environment)
+        if case .role(let kind) = target {
+            guard isWanted.origin != .flag, port.origin != .flag else {
+                let flag = isWanted.origin == .flag ? Settings.dashboard.flag : Settings.dashboardPort.flag
+                throw ConfigurationError(
+                    .usage, "\(flag) belongs to 'all', which has the whole flow: leave it out for '\(kind.rawValue)'")
+            }
+            return nil
+        }
+        guard isWanted.value else {
+            if port.origin == .flag {
+                throw ConfigurationError(.usage, "--dashboard-port says where; without --dashboard there is none")
+            }
+            return nil
+        }
+        if let given = port.value { return given }
+        guard firstPort > 0 else { return 0 }
+        guard firstPort <= UInt16.max - 4 else {
+            throw ConfigurationError(
+                kind(isWanted.origin == .flag),
+                "no port is left for the dashboard after those from \(firstPort) on: give one with --dashboard-port")
+        }
+        return firstPort + 4
     }
 
     /// The port of a role, or the first of those of 'all'.

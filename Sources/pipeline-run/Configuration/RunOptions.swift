@@ -32,6 +32,8 @@ struct RunOptions: ParsableArguments {
         @Option(Settings.metricsPort) var metricsPort: String?
         @Option(Settings.metricsBasePort) var metricsBasePort: String?
         @Option(Settings.metricsAddress) var metricsAddress: String?
+        @Flag(Settings.dashboard) var dashboard = false
+        @Option(Settings.dashboardPort) var dashboardPort: String?
         @Option(Settings.logFormat) var logFormat: String?
         @Option(Settings.logLevel) var logLevel: String?
         @Option(Settings.eventLog) var eventLog: String?

@@ -109,3 +109,12 @@ extension Option where Value == String? {
                 valueName: setting.placeholder), completion: setting.completion)
     }
 }
+
+extension Flag where Value == Bool {
+    /// The flag of a setting that is true or false; it is false where it is not given.
+    init(wrappedValue: Bool, _ setting: Setting<Bool>) {
+        self.init(
+            wrappedValue: wrappedValue, name: .customLong(setting.name),
+            help: ArgumentHelp("\(setting.help)", discussion: "Environment: \(setting.environment), true or false"))
+    }
+}

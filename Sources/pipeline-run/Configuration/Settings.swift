@@ -77,6 +77,13 @@ enum Settings {
     static let metricsAddress = Setting<String?>(
         "metrics-address", "address", standard: nil, shown: "0.0.0.0, and 127.0.0.1 in 'all'",
         "The address of those ports.", read: Readers.text)
+    /// A flag without a value, which is as good as true.
+    static let dashboard = Setting(
+        "dashboard", "", standard: false, shown: nil,
+        "Show the run as a web page, for browsers of this machine only; 'all' only.", read: Readers.truth)
+    static let dashboardPort = Setting<UInt16?>(
+        "dashboard-port", "port", standard: nil, shown: "the metrics base port + 4, so 8004",
+        "Where that page is, at 127.0.0.1; 0 for any free port.", read: Readers.whole(UInt16(0)...UInt16.max))
     static let logFormat = Setting(
         "log-format", "format", standard: LogFormat.auto, shown: "auto",
         "pretty, json, or auto: pretty on a terminal.", completion: .list(LogFormat.allCases.map(\.rawValue)),
@@ -94,7 +101,7 @@ enum Settings {
         interval.environment, maxOrders.environment, paymentTime.environment, fulfillmentTime.environment,
         successRate.environment, speed.environment, seed.environment, replicas.environment, concurrency.environment,
         prefetch.environment, drainTimeout.environment, stateDirectory.environment, metricsPort.environment,
-        metricsBasePort.environment, metricsAddress.environment, logFormat.environment, logLevel.environment,
-        eventLog.environment, "PIPELINE_REVISION",
+        metricsBasePort.environment, metricsAddress.environment, dashboard.environment, dashboardPort.environment,
+        logFormat.environment, logLevel.environment, eventLog.environment, "PIPELINE_REVISION",
     ]
 }

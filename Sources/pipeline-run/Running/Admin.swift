@@ -15,26 +15,8 @@ struct Admin: Sendable {
             registry: context.registry, readiness: { health.readiness }, logger: context.logger)
     }
 
-    /// Serves while `body` runs, its drain included, and not longer.
-    static func whileServing<Value: Sendable>(_ admins: [Admin], _ body: () async throws -> Value) async throws -> Value
-    {
-        // Tasks of their own: a stop signal must not end them before the services have drained.
-        let serving = admins.map { admin in Task { await admin.serve() } }
-        func end() async {
-            for task in serving { task.cancel() }
-            for task in serving { await task.value }
-        }
-        do {
-            let value = try await body()
-            await end()
-            return value
-        } catch {
-            await end()
-            throw error
-        }
-    }
-
-    private func serve() async {
+    /// Serves until the task is cancelled.
+    @Sendable func serve() async {
         logger.info("Metrics and health on http://\(server.endpoint)/metrics, /livez and /readyz")
         do {
             try await server.run()

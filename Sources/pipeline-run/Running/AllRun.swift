@@ -53,10 +53,12 @@ struct AllRun: Sendable {
     private func runServices() async throws -> Outcome {
         let book = RunBook(mostOpen: configuration.broker == nil ? Self.mostOpenOnPrivateBroker : .max)
         let console = Console(logs, configuration, progressOf: book)
+        let recent = configuration.dashboardPort.map { _ in RecentOrders() }
         let factory = ServiceFactory(
             configuration, logs: logs,
             observer: PipelineObserver { event in
                 book.note(event)
+                recent?.note(event)
                 console.show(event)
             })
         let logger = logs.logger(service: "pipeline")
@@ -65,7 +67,9 @@ struct AllRun: Sendable {
         return try await console.whilePrinting {
             // Ports and folder first: what cannot be had is known before a broker is started.
             let admins = try contexts.map { try Admin($0, configuration) }
-            return try await Admin.whileServing(admins) {
+            let dashboard = try recent.map { try self.dashboard(of: contexts, $0, book, logger) }
+            let servers = admins.map { $0.serve } + (dashboard.map { [$0.run] } ?? [])
+            return try await Serving.whileRunning(servers) {
                 try await withOutbox(in: folder) { outbox in
                     let services = contexts.map { context in
                         let service =
@@ -75,7 +79,8 @@ struct AllRun: Sendable {
                     }
                     guard let broker = configuration.broker else {
                         return try await PrivateBroker.whileRunning(in: folder, stop: stop, logger) { broker, gone in
-                            let outcome = try await run(services, on: broker, gone, book, console, factory, logger)
+                            let outcome = try await run(
+                                services, on: broker, gone, book, console, dashboard, factory, logger)
                             if outcome.queued > 0 {
                                 logger.notice(
                                     "\(outcome.queued) orders are still queued; they stay in \(folder.path) and the next run goes on with them"
@@ -84,20 +89,33 @@ struct AllRun: Sendable {
                             return outcome
                         }
                     }
-                    return try await run(services, on: broker, nil, book, console, factory, logger)
+                    return try await run(services, on: broker, nil, book, console, dashboard, factory, logger)
                 }
             }
         }
     }
 
+    /// Its port is bound, and viewers are let go when the stop signal comes, so that they hold up no drain.
+    private func dashboard(
+        of contexts: [ServiceContext], _ orders: RecentOrders, _ book: RunBook, _ logger: Logger
+    ) throws -> Dashboard {
+        let dashboard = try Dashboard(
+            port: configuration.dashboardPort ?? 0, services: contexts.map { FlowSource($0) }, orders: orders,
+            logger: logger
+        ) { book.totals }
+        stop.onStop { dashboard.end() }
+        return dashboard
+    }
+
     private func run(
         _ services: [(ServiceKind, any PipelineService)], on broker: ConnectionConfiguration,
-        _ brokerIsGone: AsyncStream<any Error>?, _ book: RunBook, _ console: Console, _ factory: ServiceFactory,
-        _ logger: Logger
+        _ brokerIsGone: AsyncStream<any Error>?, _ book: RunBook, _ console: Console, _ dashboard: Dashboard?,
+        _ factory: ServiceFactory, _ logger: Logger
     ) async throws -> Outcome {
         var broker = configuration.connection(to: broker)
         broker.name = "pipeline-run all"
         let configured = broker
+        dashboard?.found(configured)
         // The first to connect, so that a broker that is not there is said once and not by every service.
         let connection = try await stop.untilStopped {
             try await AMQPConnection.connect(configured, topology: factory.topology, logger: logger)
@@ -111,6 +129,7 @@ struct AllRun: Sendable {
         }
         let failure = await serve(services, on: configured, brokerIsGone, book, factory.workInHand, watch, logger)
         summaries.cancel()
+        dashboard?.end()
         let tally = book.now
         let open = tally.openAndConfirmed
         let lost = await watch.lost(ofOpen: open)

@@ -19,7 +19,7 @@ enum ExitStatus {
         case let error as AMQPError: of(error.code)
         case let error as StateError: error.code == .full || error.code == .database ? failure : configuration
         // An address or port that another holds is for whoever configures to change.
-        case is AdminServerError: configuration
+        case is HTTPServerError: configuration
         case let error as LocalBrokerError: of(error.code)
         case is PrivateBroker.Gone: brokerUnreachable
         default: failure

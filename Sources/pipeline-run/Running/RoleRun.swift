@@ -31,7 +31,7 @@ struct RoleRun: Sendable {
     private func serve(
         _ service: any PipelineService, _ context: ServiceContext, on broker: ConnectionConfiguration
     ) async throws {
-        try await Admin.whileServing([Admin(context, configuration)]) { try await service.run(on: broker) }
+        try await Serving.whileRunning([Admin(context, configuration).serve]) { try await service.run(on: broker) }
     }
 }
 

@@ -123,10 +123,23 @@ enum Program {
         return path
     }
 
+    /// Debian's browser, installed by `make setup-tests`; `E2E_CHROMIUM` names another.
+    static func chromium() throws -> String {
+        let path = ProcessInfo.processInfo.environment["E2E_CHROMIUM"] ?? "/usr/bin/chromium"
+        guard FileManager.default.isExecutableFile(atPath: path) else {
+            throw Overdue("there is no \(path); run `make setup-tests`, or name a Chromium in E2E_CHROMIUM")
+        }
+        return path
+    }
+
+    /// A program of the tests that drives the browser.
+    static func browserTest(_ name: String) -> String { root.appendingPathComponent("Tests/Browser/\(name)").path }
+
+    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
     /// A Python with pika, made by `make setup-tests`; `E2E_PYTHON` names another.
     static func python() throws -> String {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
         let path =
             ProcessInfo.processInfo.environment["E2E_PYTHON"]
             ?? root.appendingPathComponent(".build/venv/bin/python").path

@@ -54,7 +54,7 @@ import Testing
                 "--batch", "2-3", "--interval", "1-2", "--payment-time", "0.1", "--fulfillment-time", "0-0.2",
                 "--success-rate", "0", "--replicas", "payment=3,fulfillment=4", "--concurrency", "5", "--prefetch", "6",
                 "--drain-timeout", "1.5", "--state-dir", "/s", "--metrics-base-port", "0", "--metrics-address", "::1",
-                "--log-format", "json", "--log-level", "debug",
+                "--log-format", "json", "--log-level", "debug", "--dashboard", "--dashboard-port", "9004",
             ])
         let broker = given.connection(to: try #require(given.broker))
         #expect(broker.endpoints == [.init(host: "a", port: 5672), .init(host: "b", port: 1)])
@@ -69,6 +69,7 @@ import Testing
         #expect(given.intake == Intake(prefetch: 6, concurrency: 5, drainTimeout: .milliseconds(1500)))
         #expect(given.stateDirectory == "/s" && given.metricsPort(of: .notification) == 0)
         #expect(given.metricsAddress == "::1" && given.logFormat == .json && given.logLevel == .debug)
+        #expect(given.dashboardPort == 9004)
     }
 
     /// What each setting refuses, by its flag.
@@ -83,6 +84,7 @@ import Testing
         ("--prefetch", "65536"), ("--queue-type", "stream"), ("--connect-attempts", "0"), ("--connect-delay", "3601"),
         ("--connect-delay", "1.0001"), ("--drain-timeout", "-1"), ("--drain-timeout", "99999999999999999999"),
         ("--drain-timeout", "."), ("--metrics-port", "65536"), ("--metrics-base-port", "65533"),
+        ("--dashboard-port", "65536"), ("--dashboard-port", "x"),
         ("--log-format", "xml"),
         ("--log-level", "loud"), ("--state-dir", ""), ("--metrics-address", ""), ("--amqp-url", ""),
         ("--amqp-url", "http://x"),
@@ -105,6 +107,26 @@ import Testing
         #expect(error?.description.hasPrefix(name) == true, "\(error?.description ?? "")")
     }
 
+    @Test func `the dashboard is off unless it is asked for, and comes after the metrics ports`() throws {
+        #expect(try configure(.all).dashboardPort == nil)
+        #expect(try configure(.all, ["--dashboard"]).dashboardPort == 8004)
+        #expect(try configure(.all, ["--dashboard", "--metrics-base-port", "9000"]).dashboardPort == 9004)
+        #expect(try configure(.all, ["--dashboard", "--metrics-base-port", "0"]).dashboardPort == 0)
+        #expect(try configure(.all, ["--dashboard", "--dashboard-port", "80"]).dashboardPort == 80)
+        #expect(try configure(.all, ["--dashboard"], ["PIPELINE_DASHBOARD_PORT": "81"]).dashboardPort == 81)
+        #expect(try configure(.all, [], ["PIPELINE_DASHBOARD": "true"]).dashboardPort == 8004)
+        #expect(try configure(.all, [], ["PIPELINE_DASHBOARD": "false"]).dashboardPort == nil)
+        #expect(try configure(.all, [], ["PIPELINE_DASHBOARD_PORT": "81"]).dashboardPort == nil)
+        for text in ["yes", "", "1", "TRUE"] {
+            let error = refusal(.all, [], ["PIPELINE_DASHBOARD": text])
+            #expect(error?.kind == .environment && error?.description.hasPrefix("PIPELINE_DASHBOARD:") == true)
+        }
+        #expect(refusal(.all, ["--dashboard-port", "81"])?.kind == .usage)
+        let last = ["--dashboard", "--metrics-base-port", "65532"]
+        #expect(refusal(.all, last)?.description.contains("--dashboard-port") == true)
+        #expect(try configure(.all, last + ["--dashboard-port", "9"]).dashboardPort == 9)
+    }
+
     @Test func `concurrency raises the prefetch, which must not stay below it`() throws {
         let given = try configure(Self.payment, ["--concurrency", "10"])
         #expect(given.intake.prefetch == 10 && given.intake.concurrency == 10)
@@ -122,11 +144,15 @@ import Testing
         #expect(refusal(.all, ["--metrics-port", "9000"])?.kind == .usage)
         #expect(refusal(Self.payment, ["--max-orders", "3"])?.kind == .usage)
         #expect(refusal(Self.payment, ["--replicas", "fulfillment=2"])?.kind == .usage)
+        #expect(refusal(Self.payment, ["--dashboard"])?.kind == .usage)
+        #expect(refusal(Self.payment, ["--dashboard-port", "9"])?.description.contains("--dashboard-port") == true)
         let fleet = [
             "PIPELINE_METRICS_BASE_PORT": "9000", "PIPELINE_MAX_ORDERS": "3", "PIPELINE_REPLICAS": "fulfillment=2",
+            "PIPELINE_DASHBOARD": "true", "PIPELINE_DASHBOARD_PORT": "9004",
         ]
         let given = try configure(Self.payment, [], fleet)
         #expect(given.metricsPort(of: .payment) == 8001 && given.replicas(of: .payment) == 1)
+        #expect(given.dashboardPort == nil)
         #expect(try configure(.role(.generator), ["--max-orders", "3"]).plan.maximum == 3)
         #expect(try configure(Self.payment, ["--replicas", "payment=2"]).replicas(of: .payment) == 2)
     }

@@ -287,7 +287,7 @@ struct AdminServerTests {
     @Test("A port in use is refused before any work begins, with what to do")
     func portInUse() async throws {
         try await withServer { server in
-            let error = #expect(throws: AdminServerError.self) {
+            let error = #expect(throws: HTTPServerError.self) {
                 _ = try AdminServer(
                     address: "127.0.0.1", port: server.port, registry: PrometheusRegistry(), readiness: { .ready },
                     logger: Self.logger)
@@ -303,7 +303,7 @@ struct AdminServerTests {
 
     @Test("An address that is not this machine's is refused", arguments: ["192.0.2.1", ""])
     func badAddress(address: String) {
-        let error = #expect(throws: AdminServerError.self) {
+        let error = #expect(throws: HTTPServerError.self) {
             _ = try AdminServer(
                 address: address, port: 0, registry: PrometheusRegistry(), readiness: { .ready }, logger: Self.logger)
         }

@@ -58,7 +58,7 @@ struct HTTPGetTests {
             try await get.response(within: .milliseconds(200))
         }
         #expect(failure?.description.contains("did not answer") == true)
-        #expect(throws: AdminServerError.self) {
+        #expect(throws: HTTPServerError.self) {
             try AdminServer.checkFree(address: "127.0.0.1", port: server.port)
         }
     }

@@ -5,8 +5,22 @@ enum MachineChecks {
     private static let askedWithin = Duration.seconds(2)
     private static let littleRoom: UInt64 = 64 << 20
 
-    /// Each metrics port: free, or held by a service of ours.
+    /// Each port: free, or held by a service of ours.
     static func ports(_ configuration: RunConfiguration) async -> [Finding] {
+        await metricsPorts(configuration) + dashboardPort(configuration)
+    }
+
+    private static func dashboardPort(_ configuration: RunConfiguration) -> [Finding] {
+        guard let port = configuration.dashboardPort, port > 0 else { return [] }
+        do {
+            try Dashboard.checkFree(port: port)
+            return [.good("ports", "\(port) is free for the dashboard")]
+        } catch {
+            return [.bad("ports", error)]
+        }
+    }
+
+    private static func metricsPorts(_ configuration: RunConfiguration) async -> [Finding] {
         var findings: [Finding] = []
         for kind in configuration.target.services {
             let port = configuration.metricsPort(of: kind)

@@ -29,7 +29,8 @@ struct TopCommand: AsyncParsableCommand {
     func run() async throws {
         await OperatorCommand.run { [self] in
             let access = try BrokerAccess(broker)
-            let sampler = FlowSampler(access.broker, services: try services(), interval: every.duration)
+            let sampler = FlowSampler(
+                access.broker, name: "pipeline-run top", services: try services(), interval: every.duration)
             let sampling = Task { await sampler.run() }
             let outcome = await Self.result {
                 let terminal = TerminalCapabilities(descriptor: 1)
@@ -56,13 +57,13 @@ struct TopCommand: AsyncParsableCommand {
         }
     }
 
-    private func services() throws(ConfigurationError) -> [(name: String, page: HTTPGet)] {
+    private func services() throws(ConfigurationError) -> [FlowSource] {
         guard metrics.isEmpty else {
-            var services: [(name: String, page: HTTPGet)] = []
+            var services: [FlowSource] = []
             for url in metrics {
                 do {
                     let page = try HTTPGet(url: url)
-                    services.append((page.endpoint, page))
+                    services.append(FlowSource(name: page.endpoint, page: page))
                 } catch {
                     throw ConfigurationError(.usage, "--metrics: \(error)")
                 }
@@ -72,7 +73,7 @@ struct TopCommand: AsyncParsableCommand {
         let addresses = try ServiceAddresses(
             .all, metricsPort: nil, metricsBasePort: metricsBasePort, metricsAddress: metricsAddress,
             environment: ProcessEnvironment.variables())
-        return addresses.all.map { ($0.kind.rawValue, $0.address.get("/metrics")) }
+        return addresses.all.map { FlowSource(name: $0.kind.rawValue, page: $0.address.get("/metrics")) }
     }
 
     // MARK: A terminal

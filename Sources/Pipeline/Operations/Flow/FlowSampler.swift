@@ -1,9 +1,8 @@
-import ActorBus
+package import ActorBus
 import Logging
-import Pipeline
 
 /// Looks at broker and services again and again, each in its own time, so that one that hangs holds up none.
-final class FlowSampler: Sendable {
+package final class FlowSampler: Sendable {
     fileprivate struct State {
         var snapshot: FlowSnapshot
         var depths: [PipelineQueue: DepthHistory] = [:]
@@ -12,50 +11,48 @@ final class FlowSampler: Sendable {
     fileprivate static let mostNotices = 100
 
     private let broker: ConnectionConfiguration
-    private let pages: [HTTPGet]
+    private let services: [FlowSource]
     private let interval: Duration
     private let state: Lock<State>
 
-    /// - Parameters:
-    ///   - services: what each page is called as long as it does not say so itself.
-    init(_ broker: ConnectionConfiguration, services: [(name: String, page: HTTPGet)], interval: Duration) {
+    /// - Parameter name: what the broker knows the connection as.
+    package init(_ broker: ConnectionConfiguration, name: String, services: [FlowSource], interval: Duration) {
         var broker = broker
         // The view goes on meanwhile, and wants to say soon that something is away.
         broker.connectAttempts = 1
         broker.connectTimeout = .seconds(3)
         broker.replyTimeout = .seconds(3)
         broker.recoveryDelay = .milliseconds(250)...(.seconds(2))
-        broker.name = "pipeline-run top"
+        broker.name = name
         self.broker = broker
         self.interval = interval
-        pages = services.map(\.page)
+        self.services = services
         state = Lock(
             State(
                 snapshot: FlowSnapshot(
-                    time: .now(), brokerName: broker.endpoints.map(\.description).joined(separator: ", "),
-                    broker: .connecting, queues: PipelineQueue.allCases.map { FlowSnapshot.Queue(queue: $0) },
-                    services: services.map { FlowSnapshot.Service(name: $0.name, kind: nil, state: .asking) })))
+                    brokerName: broker.endpoints.map(\.description).joined(separator: ", "),
+                    services: services.map(\.name))))
     }
 
     /// What is known now.
-    var snapshot: FlowSnapshot {
+    package var snapshot: FlowSnapshot {
         var snapshot = state.withLock { $0.snapshot }
         snapshot.time = .now()
         return snapshot
     }
 
     /// Looks until the task is cancelled.
-    func run() async {
+    package func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.watchBroker() }
-            for place in pages.indices { group.addTask { await self.watchService(place) } }
+            for place in services.indices { group.addTask { await self.watchService(place) } }
         }
     }
 
     // MARK: The broker
 
     private func watchBroker() async {
-        let silent = Logger(label: "top") { _ in SwiftLogNoOpLogHandler() }
+        let silent = Logger(label: "flow") { _ in SwiftLogNoOpLogHandler() }
         while !Task.isCancelled {
             do {
                 try await withConnection(to: broker, logger: silent) { connection in
@@ -134,21 +131,18 @@ final class FlowSampler: Sendable {
         var history = ServiceHistory()
         while !Task.isCancelled {
             do {
-                let response = try await pages[place].response(within: .seconds(2))
-                if response.status == 200 {
-                    let figures = history.add(MetricsPage(response.text), at: MonotonicTime.sinceFirstUse())
-                    note(place, history.kind, .up(figures))
-                } else {
-                    history.lose()
-                    note(place, nil, .away("it answers with the status \(response.status)"))
-                }
+                let text = try await services[place].metrics()
+                let figures = history.add(MetricsPage(text), at: MonotonicTime.sinceFirstUse())
+                note(place, history.kind, .up(figures))
             } catch {
                 history.lose()
-                note(place, nil, .away(error.description))
+                note(place, nil, .away("\(error)"))
             }
             do { try await Task.sleep(for: interval) } catch { return }
         }
     }
+
+    private static func count(_ number: Double) -> String { Int64(exactly: number.rounded()).map { "\($0)" } ?? "some" }
 
     private func note(_ place: Int, _ kind: ServiceKind?, _ new: FlowSnapshot.Service.State) {
         state.withLock { state in
@@ -164,7 +158,7 @@ final class FlowSampler: Sendable {
                     state.notice("\(name) has \(figures.isConnected ? "its" : "lost its") connection to the broker")
                 }
                 if figures.deadLettered > old.deadLettered {
-                    state.notice("\(name) has put \(TopView.whole(figures.deadLettered - old.deadLettered)) aside")
+                    state.notice("\(name) has put \(Self.count(figures.deadLettered - old.deadLettered)) aside")
                 }
             case (_, .up): state.notice("\(name) is up")
             case (.up, .away(let why)): state.notice("\(name) is away: \(why)")

@@ -28,11 +28,18 @@ final class ListeningSocket: Sendable {
     /// - Parameters:
     ///   - address: an IPv4 or IPv6 address, or a name (which is looked up, and may block for it).
     ///   - port: 0 for any that is free.
-    init(address: String, port: UInt16) throws(AdminServerError) {
+    ///   - subject: what is to be served there, for the error.
+    init(address: String, port: UInt16, for subject: String) throws(HTTPServerError) {
         // A URL writes IPv6 in brackets, so people do.
         let bare = address.hasPrefix("[") && address.hasSuffix("]") ? String(address.dropFirst().dropLast()) : address
         let endpoint = Self.endpoint(bare, port)
-        let opened: (descriptor: Int32, port: UInt16) = try Self.open(bare, port, endpoint)
+        let opened: (descriptor: Int32, port: UInt16)
+        do {
+            opened = try Self.open(bare, port)
+        } catch {
+            throw HTTPServerError(
+                code: error.code, subject: subject, endpoint: endpoint, found: error.found, remedy: error.remedy)
+        }
         descriptor = Lock(opened.descriptor)
         self.port = opened.port
         self.endpoint = Self.endpoint(bare, opened.port)
@@ -54,9 +61,14 @@ final class ListeningSocket: Sendable {
         address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
     }
 
-    private static func open(
-        _ address: String, _ port: UInt16, _ endpoint: String
-    ) throws(AdminServerError) -> (Int32, UInt16) {
+    /// Why there is no socket.
+    private struct Refusal: Error {
+        let code: HTTPServerError.Code
+        let found: String
+        let remedy: String
+    }
+
+    private static func open(_ address: String, _ port: UInt16) throws(Refusal) -> (Int32, UInt16) {
         var hints = unsafe addrinfo()
         unsafe hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
         unsafe hints.ai_family = AF_UNSPEC
@@ -69,8 +81,8 @@ final class ListeningSocket: Sendable {
         let code = unsafe getaddrinfo(address, String(port), &hints, &list)
         defer { if let list = unsafe list { unsafe freeaddrinfo(list) } }
         guard code == 0, !address.isEmpty else {
-            throw AdminServerError(
-                code: .badAddress, endpoint: endpoint,
+            throw Refusal(
+                code: .badAddress,
                 found: address.isEmpty ? "the address is empty" : unsafe String(cString: gai_strerror(code)),
                 remedy: "give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them")
         }
@@ -85,7 +97,7 @@ final class ListeningSocket: Sendable {
             }
             unsafe next = candidate.pointee.ai_next
         }
-        throw explain(failure, endpoint, port)
+        throw explain(failure, port)
     }
 
     private struct SystemFailure: Error {
@@ -131,24 +143,24 @@ final class ListeningSocket: Sendable {
         return code == 0 ? UInt16(bigEndian: address.sin6_port) : 0
     }
 
-    private static func explain(_ code: Int32, _ endpoint: String, _ port: UInt16) -> AdminServerError {
+    private static func explain(_ code: Int32, _ port: UInt16) -> Refusal {
         let said = unsafe String(cString: strerror(code))
         switch code {
         case EADDRINUSE:
-            return AdminServerError(
-                code: .portInUse, endpoint: endpoint, found: "the port is in use by another process",
+            return Refusal(
+                code: .portInUse, found: "the port is in use by another process",
                 remedy: "stop that process (`ss -ltnp 'sport = :\(port)'` shows it) or choose another port")
         case EACCES, EPERM:
-            return AdminServerError(
-                code: .notPermitted, endpoint: endpoint, found: "this user may not open the port (\(said))",
+            return Refusal(
+                code: .notPermitted, found: "this user may not open the port (\(said))",
                 remedy: "choose a port above 1023")
         case EADDRNOTAVAIL, EAFNOSUPPORT:
-            return AdminServerError(
-                code: .badAddress, endpoint: endpoint, found: "no interface of this machine has the address (\(said))",
+            return Refusal(
+                code: .badAddress, found: "no interface of this machine has the address (\(said))",
                 remedy: "give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them")
         default:
-            return AdminServerError(
-                code: .system, endpoint: endpoint, found: said, remedy: "see the limits of the process and the system")
+            return Refusal(
+                code: .system, found: said, remedy: "see the limits of the process and the system")
         }
     }
 }

@@ -1,24 +1,26 @@
-import Pipeline
-
 /// What a service has said of itself lately, and what follows from it. Pure: told of pages and times.
-struct ServiceHistory: Sendable {
+package struct ServiceHistory: Sendable {
     /// Rates and latencies are those of so long.
     private static let window = Duration.seconds(10)
 
     private struct Look: Sendable {
         let time: Duration
         let total: Double
+        let settled: [PipelineQueue: Double]
         let buckets: [(bound: Double, count: Double)]
     }
 
-    private(set) var kind: ServiceKind?
+    package private(set) var kind: ServiceKind?
     private var looks: [Look] = []
 
+    package init() {}
+
     /// Takes a page in, at a time since any fixed moment.
-    mutating func add(_ page: MetricsPage, at time: Duration) -> FlowSnapshot.Figures {
+    package mutating func add(_ page: MetricsPage, at time: Duration) -> FlowSnapshot.Figures {
         kind = Self.kind(of: page)
         let total = kind.map { Self.total(page, of: $0) } ?? 0
-        let look = Look(time: time, total: total, buckets: page.buckets("pipeline_end_to_end_seconds"))
+        let look = Look(
+            time: time, total: total, settled: Self.settled(page), buckets: page.buckets("pipeline_end_to_end_seconds"))
         // It has been started anew, and counts from zero again.
         if let last = looks.last, look.total < last.total { looks = [] }
         looks.append(look)
@@ -32,17 +34,24 @@ struct ServiceHistory: Sendable {
         figures.reconnects = page.sum("pipeline_amqp_reconnects_total") ?? 0
         figures.deadLettered = page.sum("pipeline_messages_settled_total", ["outcome": "dead_lettered"]) ?? 0
         figures.memory = page.sum("process_resident_memory_bytes")
+        for queue in look.settled.keys {
+            figures.work[queue] = FlowSnapshot.Work(settledPerSecond: nil, inFlight: Self.inFlight(page, of: queue))
+        }
         if let first = looks.first, look.time > first.time {
-            figures.rate = (look.total - first.total) / Self.seconds(look.time - first.time)
+            let seconds = Self.seconds(look.time - first.time)
+            figures.rate = (look.total - first.total) / seconds
             let lately = Self.difference(look.buckets, first.buckets)
             figures.median = Self.quantile(0.5, lately)
             figures.percentile95 = Self.quantile(0.95, lately)
+            for (queue, settled) in look.settled {
+                figures.work[queue]?.settledPerSecond = (settled - (first.settled[queue] ?? 0)) / seconds
+            }
         }
         return figures
     }
 
     /// It does not answer: what comes after cannot be compared with what was.
-    mutating func lose() { looks = [] }
+    package mutating func lose() { looks = [] }
 
     private static func kind(of page: MetricsPage) -> ServiceKind? {
         ServiceKind.allCases.first { page.has(effects(of: $0)) }
@@ -60,6 +69,19 @@ struct ServiceHistory: Sendable {
 
     private static func total(_ page: MetricsPage, of kind: ServiceKind) -> Double { page.sum(effects(of: kind)) ?? 0 }
 
+    /// Of each queue that the service consumes, the messages that it has settled.
+    private static func settled(_ page: MetricsPage) -> [PipelineQueue: Double] {
+        var settled: [PipelineQueue: Double] = [:]
+        for queue in PipelineQueue.allCases {
+            settled[queue] = page.sum("pipeline_messages_settled_total", ["queue": queue.rawValue])
+        }
+        return settled
+    }
+
+    private static func inFlight(_ page: MetricsPage, of queue: PipelineQueue) -> Double {
+        page.sum("pipeline_messages_in_flight", ["queue": queue.rawValue]) ?? 0
+    }
+
     private static func difference(
         _ now: [(bound: Double, count: Double)], _ before: [(bound: Double, count: Double)]
     ) -> [(bound: Double, count: Double)] {
@@ -71,7 +93,7 @@ struct ServiceHistory: Sendable {
 
     /// The value below which this share lies, taken to be spread evenly within a bucket, as Prometheus does it; nil
     /// when nothing was observed.
-    static func quantile(_ share: Double, _ buckets: [(bound: Double, count: Double)]) -> Double? {
+    package static func quantile(_ share: Double, _ buckets: [(bound: Double, count: Double)]) -> Double? {
         guard let all = buckets.last?.count, all > 0 else { return nil }
         let wanted = share * all
         var (lower, below) = (0.0, 0.0)
@@ -89,31 +111,5 @@ struct ServiceHistory: Sendable {
     private static func seconds(_ duration: Duration) -> Double {
         let (seconds, attoseconds) = duration.components
         return Double(seconds) + Double(attoseconds) / 1e18
-    }
-}
-
-/// The depths of a queue lately, and how fast they change. Pure.
-struct DepthHistory: Sendable {
-    private static let window = Duration.seconds(5)
-    private static let longest = 60
-
-    private var looks: [(time: Duration, ready: UInt32)] = []
-
-    var values: [UInt32] { looks.map(\.ready) }
-
-    mutating func add(_ ready: UInt32, at time: Duration) {
-        looks.append((time, ready))
-        if looks.count > Self.longest { looks.removeFirst() }
-    }
-
-    mutating func lose() { looks = [] }
-
-    /// The change a second over the last seconds; nil with fewer than two looks.
-    var change: Double? {
-        guard let last = looks.last, let first = looks.first(where: { last.time - $0.time <= Self.window }),
-            last.time > first.time
-        else { return nil }
-        let (seconds, attoseconds) = (last.time - first.time).components
-        return (Double(last.ready) - Double(first.ready)) / (Double(seconds) + Double(attoseconds) / 1e18)
     }
 }

@@ -1,5 +1,5 @@
-/// Why the admin server cannot serve: what was tried, what was found, what to do.
-package struct AdminServerError: Error, Sendable, Equatable, CustomStringConvertible {
+/// Why nothing can be served on an address: what was tried, what was found, what to do.
+package struct HTTPServerError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The kinds that a caller may tell apart.
     package struct Code: Sendable, Hashable {
         private let name: String
@@ -15,6 +15,8 @@ package struct AdminServerError: Error, Sendable, Equatable, CustomStringConvert
     }
 
     package let code: Code
+    /// What was to be served, as in "metrics and health".
+    package let subject: String
     /// The address and port that were tried.
     package let endpoint: String
     /// What the system said.
@@ -22,6 +24,6 @@ package struct AdminServerError: Error, Sendable, Equatable, CustomStringConvert
     package let remedy: String
 
     package var description: String {
-        "cannot serve metrics and health on \(endpoint): \(found); \(remedy)"
+        "cannot serve \(subject) on \(endpoint): \(found); \(remedy)"
     }
 }

@@ -1,30 +1,30 @@
 /// A page of metrics in the Prometheus text format, read back. What cannot be read is left out: the page may be
 /// another version's.
-struct MetricsPage: Sendable, Equatable {
-    struct Sample: Sendable, Equatable {
-        let labels: [String: String]
-        let value: Double
+package struct MetricsPage: Sendable, Equatable {
+    package struct Sample: Sendable, Equatable {
+        package let labels: [String: String]
+        package let value: Double
     }
 
-    private(set) var samples: [String: [Sample]] = [:]
+    package private(set) var samples: [String: [Sample]] = [:]
 
-    init(_ text: String) {
+    package init(_ text: String) {
         for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
             guard let (name, sample) = Self.sample(line) else { continue }
             samples[name, default: []].append(sample)
         }
     }
 
-    func has(_ name: String) -> Bool { samples[name] != nil }
+    package func has(_ name: String) -> Bool { samples[name] != nil }
 
     /// The sum over all series of a name that have these labels; nil when there is none.
-    func sum(_ name: String, _ labels: [String: String] = [:]) -> Double? {
+    package func sum(_ name: String, _ labels: [String: String] = [:]) -> Double? {
         let found = (samples[name] ?? []).filter { sample in labels.allSatisfy { sample.labels[$0] == $1 } }
         return found.isEmpty ? nil : found.reduce(0) { $0 + $1.value }
     }
 
     /// A histogram's buckets, each with what is at most its bound.
-    func buckets(_ name: String) -> [(bound: Double, count: Double)] {
+    package func buckets(_ name: String) -> [(bound: Double, count: Double)] {
         (samples["\(name)_bucket"] ?? [])
             .compactMap { sample in sample.labels["le"].flatMap { Double($0) }.map { ($0, sample.value) } }
             .sorted { $0.0 < $1.0 }

@@ -5,11 +5,15 @@ import NIOHTTPTypes
 /// The event by which a connection learns that its request is there as a whole.
 private struct RequestIsComplete: Sendable {}
 
+/// The event by which a connection learns that its answer goes on for as long as the client reads it.
+struct AnswerIsStream: Sendable {}
+
 /// Bounds what one client can cost: its time and its bytes, whatever it sends or leaves unsent.
 ///
 /// Stands before the HTTP decoder. The time counts from the connection's beginning to the end of the request, and from
 /// there to the connection's end, so no way of being slow escapes it (headers or bodies sent by the byte, a response
-/// never read, nothing sent at all).
+/// never read, nothing sent at all). An answer that is a stream has the time for each of its parts; a client that closes
+/// its half of such a connection has left.
 private final class ConnectionLimits: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -23,6 +27,10 @@ private final class ConnectionLimits: ChannelDuplexHandler {
     private let answerTime: TimeAmount
     private var bytesLeft: Int
     private var deadline: Scheduled<Void>?
+    private var isStream = false
+    private var inputIsClosed = false
+    /// Parts of a stream that the system has not taken yet.
+    private var unwritten = 0
 
     init(requestTime: TimeAmount, answerTime: TimeAmount, bytes: Int) {
         self.requestTime = requestTime
@@ -55,13 +63,48 @@ private final class ConnectionLimits: ChannelDuplexHandler {
     }
 
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
-        guard event is RequestIsComplete else {
+        switch event {
+        case is RequestIsComplete:
+            lacksRequest = false
+            close(context.channel, in: answerTime)
+            promise?.succeed()
+        case is AnswerIsStream:
+            isStream = true
+            deadline?.cancel()
+            deadline = nil
+            promise?.succeed()
+            if inputIsClosed { context.close(promise: nil) }
+        default:
             context.triggerUserOutboundEvent(event, promise: promise)
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed? = event as? ChannelEvent {
+            inputIsClosed = true
+            if isStream { context.close(promise: nil) }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard isStream else {
+            context.write(data, promise: promise)
             return
         }
-        lacksRequest = false
-        close(context.channel, in: answerTime)
-        promise?.succeed()
+        let promise = promise ?? context.eventLoop.makePromise(of: Void.self)
+        unwritten += 1
+        if deadline == nil { close(context.channel, in: answerTime) }
+        let here = NIOLoopBound((handler: self, channel: context.channel), eventLoop: context.eventLoop)
+        promise.futureResult.whenComplete { _ in here.value.handler.wrote(here.value.channel) }
+        context.write(data, promise: promise)
+    }
+
+    private func wrote(_ channel: any Channel) {
+        unwritten -= 1
+        deadline?.cancel()
+        deadline = nil
+        if unwritten > 0, channel.isActive { close(channel, in: answerTime) }
     }
 
     private func close(_ channel: any Channel, in time: TimeAmount) {
