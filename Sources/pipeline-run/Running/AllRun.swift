@@ -83,7 +83,7 @@ struct AllRun: Sendable {
                                 services, on: broker, gone, book, console, dashboard, factory, logger)
                             if outcome.queued > 0 {
                                 logger.notice(
-                                    "\(outcome.queued) orders are still queued; they stay in \(folder.path) and the next run goes on with them"
+                                    "Still queued: \(outcome.queued) orders; they stay in \(folder.path) and the next run goes on with them"
                                 )
                             }
                             return outcome

@@ -127,7 +127,7 @@ import Testing
     @Test(
         arguments: [
             (0, "0.0 ms"), (0.0123, "12.3 ms"), (0.25, "250 ms"), (0.9996, "1.0 s"), (59.96, "60.0 s"), (119, "119 s"),
-            (300, "5 min"),
+            (240, "4 min"), (300, "> 5 min"),
         ] as [(Double, String)])
     func `times`(seconds: Double, text: String) {
         #expect(TopView.time(seconds) == text)

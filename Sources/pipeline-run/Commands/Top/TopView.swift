@@ -144,7 +144,8 @@ enum TopView {
         if seconds < 0.0995 { return "\(decimal(seconds * 1000)) ms" }
         if seconds < 0.9995 { return "\(Int64((seconds * 1000).rounded())) ms" }
         if seconds < 119.5 { return "\(decimal(seconds)) s" }
-        return "\(whole(seconds / 60)) min"
+        // Where the last bucket of `pipeline_end_to_end_seconds` ends; what lies beyond is not told apart.
+        return seconds < 300 ? "\(whole(seconds / 60)) min" : "> 5 min"
     }
 
     /// The values as bars, the highest of them being the full one.
