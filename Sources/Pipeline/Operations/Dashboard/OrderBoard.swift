@@ -16,9 +16,12 @@ package struct OrderBoard: Sendable {
         package var count: Int64
     }
 
-    /// Orders that only wait come in floods; they must not push out those with which something happens.
+    /// So many of each kind are shown. Orders that only wait come in floods; they must not push out those with which
+    /// something happens.
     static let mostWaiting = 12
     static let mostMoving = 38
+    /// So many of each kind are kept in mind, so that what comes next finds the beginning; of more the older half goes.
+    static let mostKept = 1024
     static let mostLetters = 20
     /// Beside the four that are known.
     static let mostOtherReasons = 8
@@ -29,7 +32,9 @@ package struct OrderBoard: Sendable {
         var touched: UInt64
     }
 
-    private var entries: [OrderIdentity: Entry] = [:]
+    /// With which nothing has happened but that they were ordered.
+    private var waiting: [OrderIdentity: Entry] = [:]
+    private var moving: [OrderIdentity: Entry] = [:]
     private var events: UInt64 = 0
     /// The newest first.
     package private(set) var letters: [Letter] = []
@@ -38,15 +43,23 @@ package struct OrderBoard: Sendable {
 
     package init() {}
 
-    /// The orders, the youngest first.
+    /// The orders that were touched last, the youngest first.
     package var orders: [RecentOrder] {
+        let shown = Self.lastTouched(waiting, Self.mostWaiting) + Self.lastTouched(moving, Self.mostMoving)
         // Down to the identity, so that the same orders always stand alike.
-        entries.values.map { ($0.order.beginning?.time ?? $0.order.firstSeen, $0.order) }
+        return shown.map { ($0.beginning?.time ?? $0.firstSeen, $0) }
             .sorted { left, right in
                 (left.0, left.1.number ?? 0, left.1.identity.text)
                     > (right.0, right.1.number ?? 0, right.1.identity.text)
             }
             .map(\.1)
+    }
+
+    /// How many orders are kept in mind.
+    var kept: Int { waiting.count + moving.count }
+
+    private static func lastTouched(_ entries: [OrderIdentity: Entry], _ count: Int) -> [RecentOrder] {
+        entries.values.sorted { $0.touched > $1.touched }.prefix(count).map(\.order)
     }
 
     package mutating func note(_ event: OrderEvent, at time: Timestamp) {
@@ -59,8 +72,9 @@ package struct OrderBoard: Sendable {
             advance(identity, event, time)
         case .deadLettered(let queue, let identity, let reason):
             // Only of an order that is known: of the letter alone its number cannot be told.
-            if let identity, entries[identity] != nil { advance(identity, event, time) }
-            let number = identity.flatMap { entries[$0]?.order.number }.map { "#\($0)" }
+            let known = identity.flatMap { waiting[$0] ?? moving[$0] }
+            if let identity, known != nil { advance(identity, event, time) }
+            let number = known?.order.number.map { "#\($0)" }
             letters.insert(
                 Letter(
                     time: time, queue: queue, order: number ?? identity.map { PrintableText.of($0.text, limit: 60) },
@@ -73,22 +87,23 @@ package struct OrderBoard: Sendable {
     }
 
     private mutating func advance(_ identity: OrderIdentity, _ event: OrderEvent, _ time: Timestamp) {
-        let known = entries.removeValue(forKey: identity)
+        let known = waiting.removeValue(forKey: identity) ?? moving.removeValue(forKey: identity)
         var entry = known ?? Entry(order: RecentOrder(identity, firstSeen: time), touched: 0)
         entry.order.note(event, at: time)
         entry.touched = events
-        if known?.order.waits != entry.order.waits { makeRoom(forWaiting: entry.order.waits) }
-        entries[identity] = entry
+        if entry.order.waits {
+            Self.keep(entry, in: &waiting)
+        } else {
+            Self.keep(entry, in: &moving)
+        }
     }
 
-    /// Forgets the one of its kind that was left alone for longest, where there is no room for another.
-    private mutating func makeRoom(forWaiting waits: Bool) {
-        var (count, oldest, touched) = (0, OrderIdentity?.none, UInt64.max)
-        for (identity, entry) in entries where entry.order.waits == waits {
-            count += 1
-            if entry.touched < touched { (oldest, touched) = (identity, entry.touched) }
+    private static func keep(_ entry: Entry, in entries: inout [OrderIdentity: Entry]) {
+        if entries.count >= mostKept {
+            let middle = entries.values.map(\.touched).sorted()[entries.count / 2]
+            entries = entries.filter { $0.value.touched >= middle }
         }
-        if count >= (waits ? Self.mostWaiting : Self.mostMoving), let oldest { entries[oldest] = nil }
+        entries[entry.order.identity] = entry
     }
 
     private mutating func count(_ reason: FailureReason?) {

@@ -74,6 +74,16 @@ import Testing
         #expect(numbers == Array((9_989...10_000).reversed()) + Array((1...20).reversed()))
     }
 
+    @Test func `an order keeps its beginning through a flood of others`() {
+        var board = OrderBoard()
+        for number in 1...1000 as ClosedRange<Int64> { board.note(OrderStory(number).placing, at: .after(number)) }
+        for number in 1...1000 as ClosedRange<Int64> { board.note(OrderStory(number).paid, at: .after(5000)) }
+        board.note(OrderStory(1).shipped, at: .after(9000))
+        let order = board.orders.first { $0.number == 1 }
+        #expect(order?.beginning == RecentOrder.Beginning(time: .after(1), isRough: false))
+        #expect(order?.payment?.time == .after(5000) && board.orders.count == OrderBoard.mostMoving)
+    }
+
     @Test func `of those that move the ones left alone for longest go first`() {
         var board = OrderBoard()
         for number in 1...Int64(OrderBoard.mostMoving) {
@@ -88,15 +98,16 @@ import Testing
 
     @Test func `is never larger than it may be`() {
         var board = OrderBoard()
-        for number in 1...2_000 as ClosedRange<Int64> {
+        for number in 1...5_000 as ClosedRange<Int64> {
             let story = OrderStory(number, origin: "o\(number % 7)")
             let reason = FailureReason(rawValue: "reason \(number)")
             let events =
                 [story.placing, story.ordered, number.isMultiple(of: 3) ? story.declined(reason) : story.paid]
                 + story.noticed + [.deadLettered(.fulfillment, story.identity, reason: "\(number)")]
             for event in events.shuffled() { board.note(event, at: .after(number)) }
-            #expect(board.orders.count <= OrderBoard.mostWaiting + OrderBoard.mostMoving)
+            #expect(board.kept <= 2 * OrderBoard.mostKept)
         }
+        #expect(board.orders.count == OrderBoard.mostMoving)
         #expect(board.letters.count == OrderBoard.mostLetters)
         #expect(board.reasons.count == 4 + OrderBoard.mostOtherReasons + 1)
     }
