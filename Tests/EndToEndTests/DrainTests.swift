@@ -1,5 +1,6 @@
 import ActorBus
 import Foundation
+import LocalBroker
 import Testing
 
 extension EndToEnd {
@@ -160,6 +161,45 @@ extension EndToEnd {
                     #expect(Set(total.orders.keys) == Set(1...Int64(total.orders.count)))
                     try await host.isEmptied(by: running)
                 }
+            }
+        }
+
+        /// What is logged goes to a pipe, or to a terminal, that nobody reads.
+        @Test(.timeLimit(.minutes(3)), arguments: ["pipe", "terminal"])
+        func anUnreadLogHoldsUpNoStop(kind: String) async throws {
+            try await withScene { scene in
+                let host = try await SharedBroker.shared.virtualHost()
+                let program = """
+                    import os, pty, signal, subprocess, sys, time, urllib.request
+                    kind, port, program = sys.argv[1:]
+                    _, end = pty.openpty() if kind == "terminal" else os.pipe()
+                    child = subprocess.Popen(
+                        [program, "all", "--speed", "max", "--interval", "0.01"], stderr=end, stdin=subprocess.DEVNULL,
+                        stdout=subprocess.DEVNULL)
+                    def generated():
+                        try:
+                            page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+                        except OSError:
+                            return 0
+                        return float(page.split("\\norders_generated_total ")[1].split()[0])
+                    while generated() < 2000:
+                        assert child.poll() is None, "it has ended"
+                        time.sleep(0.1)
+                    print("working", flush=True)
+                    began = time.monotonic()
+                    child.send_signal(signal.SIGTERM)
+                    code = child.wait(timeout=40)
+                    print("exit", code, "in time" if time.monotonic() - began < 20 else "late", flush=True)
+                    """
+                let port = try Loopback.freePorts(1)[0]
+                let script = try await scene.start(
+                    program: try Program.python(), ["-c", program, kind, "\(port)", try Program.pipelineRun()],
+                    [
+                        "AMQP_URL": host.url, "PIPELINE_STATE_DIR": "\(scene.folder)/state",
+                        "PIPELINE_METRICS_BASE_PORT": "\(port)", "TERM": "xterm",
+                    ], "unread")
+                try await script.printed(within: .seconds(90), "that it works") { $0 == "working" }
+                try await script.printed(within: .seconds(45), "its end") { $0 == "exit 0 in time" }
             }
         }
     }

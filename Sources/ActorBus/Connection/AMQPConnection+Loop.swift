@@ -57,9 +57,9 @@ extension AMQPConnection: ThreadLoop {
         } catch {
             lose(session, error)
         }
-        var handedOut = false
-        for consumer in consumers.values where consumer.handOver() { handedOut = true }
-        if handedOut { inbox.handedOut(now: .now) }
+        var settlementsWait = false
+        for consumer in consumers.values where consumer.handOver() && consumer.prefetch > 3 { settlementsWait = true }
+        if settlementsWait { inbox.handedOut(now: .now) }
         if self.session === session { board.update { $0.blocked = session.blocked?.reason } }
     }
 

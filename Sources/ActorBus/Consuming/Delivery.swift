@@ -1,7 +1,7 @@
 /// A message that the broker has handed to a consumer. It stays the broker's until it is settled: acknowledged,
 /// requeued or rejected, once.
 ///
-/// To settle takes no time and waits for nothing: the connection writes it together with others, a millisecond or two
+/// To settle takes no time and waits for nothing: the connection writes it together with others, a few milliseconds
 /// later at the most. A settlement that comes second, or after the connection was lost in between, changes nothing: the
 /// broker has then put the message back into its queue and delivers it again, with ``redelivered`` set.
 public final class Delivery: Sendable {

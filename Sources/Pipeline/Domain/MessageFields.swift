@@ -2,6 +2,9 @@
 struct MessageFields {
     /// No body larger than this is looked at.
     static let maximumBytes = 1 << 20
+    /// No longer text is taken on: what is copied from message to message, and grows as it is escaped, must leave the
+    /// next body below that.
+    static let maximumTextBytes = 1 << 16
 
     private let object: JSONObject
     /// Where this object stands in the message: nil for the message itself, else its place in `items`.
@@ -67,16 +70,24 @@ struct MessageFields {
     func string(_ name: String) throws(MalformedMessage) -> String {
         let value = object[name]
         guard case .string(let text)? = value else { throw wrong(name, "a string", value) }
-        return text
+        return try bounded(text, name)
     }
 
     func stringOrNull(_ name: String) throws(MalformedMessage) -> String? {
         let value = object[name]
         switch value {
-        case .string(let text)?: return text
+        case .string(let text)?: return try bounded(text, name)
         case .null?: return nil
         default: throw wrong(name, "a string or null", value)
         }
+    }
+
+    private func bounded(_ text: String, _ name: String) throws(MalformedMessage) -> String {
+        guard text.utf8.count <= Self.maximumTextBytes else {
+            throw MalformedMessage(
+                "\(path(name)) has \(text.utf8.count) bytes; \(Self.maximumTextBytes) are the limit")
+        }
+        return text
     }
 
     /// A moment, with its text as written.
@@ -112,10 +123,12 @@ struct MessageFields {
     }
 
     func wrong(_ name: String, _ expectation: String, _ found: JSON?) -> MalformedMessage {
-        let path = item.map { "items[\($0)].\(name)" } ?? name
+        let path = path(name)
         guard let found else { return MalformedMessage("\(path) is missing: expected \(expectation)") }
         return MalformedMessage("\(path): expected \(expectation), found \(Self.described(found))")
     }
+
+    private func path(_ name: String) -> String { item.map { "items[\($0)].\(name)" } ?? name }
 
     private static func described(_ value: JSON) -> String {
         switch value {

@@ -44,7 +44,7 @@ enum OperatorCommand {
         exit(status)
     }
 
-    private static let output = LineWriter(descriptor: 1)
+    private static let output = LineWriter(descriptor: 1, while: .waits)
     private static let notes = LineWriter(descriptor: 2)
 
     /// Writes a line of data.

@@ -48,12 +48,15 @@ enum Program {
     {
         let stop = StopSignal()
         try StopSignals.listen(
-            first: { stop.stop() },
+            first: {
+                stop.stop()
+                // Last, since a log that nobody reads takes its time.
+                logger.info("Stopping: what is in hand is finished; a second signal ends at once")
+            },
             second: {
                 // The private broker's guard ends it as soon as this process is gone.
                 _exit(ExitStatus.secondSignal)
             })
-        stop.onStop { logger.info("Stopping: what is in hand is finished; a second signal ends at once") }
         switch configuration.target {
         case .role(let kind):
             guard let broker = configuration.broker else {
@@ -75,7 +78,7 @@ enum Program {
                 "\(outcome.lost) orders are lost: confirmed by the broker, not settled, and in no queue",
                 metadata: ["lost": .stringConvertible(outcome.lost)])
         }
-        let output = LineWriter(descriptor: 1)
+        let output = LineWriter(descriptor: 1, while: .waits)
         output.write(Array((outcome.summary.json(lost: outcome.lost, queued: outcome.queued) + "\n").utf8))
         if let failure = outcome.failure { throw failure }
         if output.lostLines > 0 {

@@ -21,10 +21,12 @@ import Testing
         }
     }
 
-    /// How many commands are due, and when the thread looks by itself.
-    private func take(_ milliseconds: Int64) -> (count: Int, looksAt: Instant?) {
+    private func after(_ lingers: Int64) -> Instant { start.after(lingers * Inbox.linger) }
+
+    /// How many commands are due then, and when the thread looks by itself.
+    private func take(_ lingers: Int64) -> (count: Int, looksAt: Instant?) {
         var taken: [Inbox.Command] = []
-        let looksAt = inbox.takeDue(into: &taken, now: start.after(milliseconds * 1_000_000))
+        let looksAt = inbox.takeDue(into: &taken, now: after(lingers))
         return (taken.count, looksAt)
     }
 
@@ -38,25 +40,25 @@ import Testing
     @Test func settlementsWaitForOneAnotherWhileDeliveriesAreWorkedOn() {
         inbox.handedOut(now: start)
         settle(49, prefetch: 100)
-        #expect(take(0) == (0, start.after(1_000_000)))
+        #expect(take(0) == (0, after(1)))
         settle(1, prefetch: 100)
         #expect(take(0).count == 50)
     }
 
-    @Test func theyWaitForAMillisecondAtTheMost() {
+    @Test func theyWaitForTheLingerAtTheMost() {
         inbox.handedOut(now: start)
         settle(1, prefetch: 100)
         // More deliveries do not put it off.
-        inbox.handedOut(now: start.after(900_000))
+        inbox.handedOut(now: start.after(Inbox.linger - 1))
         #expect(take(1).count == 1)
     }
 
     @Test func theThreadLooksAgainAsLongAsSettlementsCome() {
         inbox.handedOut(now: start)
         settle(1, prefetch: 100)
-        #expect(take(1) == (1, start.after(2_000_000)))
+        #expect(take(1) == (1, after(2)))
         settle(1, prefetch: 100)
-        #expect(take(2) == (1, start.after(3_000_000)))
+        #expect(take(2) == (1, after(3)))
         #expect(take(3) == (0, nil))
     }
 

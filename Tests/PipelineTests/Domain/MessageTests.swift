@@ -291,6 +291,19 @@ struct MessageTests {
             orderReason(Array(huge.prefix(100_000))) == "not valid JSON at byte 64: nested deeper than 64 levels")
     }
 
+    @Test("what is copied into the next message leaves it below that")
+    func textSize() throws {
+        let limit = 1 << 16
+        // What grows most when it is written again: two bytes that become six.
+        let longest = String(repeating: #"\b"#, count: limit)
+        var order = SampleMessages.changed(SampleMessages.order, "customer_email", to: "\"\(longest)\"")
+        #expect(orderReason(order) == nil)
+        let read = try Order(json: order)
+        #expect(read.customerEmail.utf8.count == limit && read.encoded().count < 1 << 20)
+        order = SampleMessages.changed(SampleMessages.order, "customer_email", to: "\"\(longest)b\"")
+        #expect(orderReason(order) == "customer_email has 65537 bytes; 65536 are the limit")
+    }
+
     @Test("a reason is one short line, whatever a stranger wrote")
     func reasonsArePrintable() {
         let evil = String(repeating: #"\n\u001b[31m\u202e"#, count: 1000)

@@ -120,7 +120,7 @@ struct LogTests {
     func interleaving() async throws {
         let pipe = Pipe()
         let output = LogOutput(
-            format: .json, writer: LineWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor))
+            format: .json, writer: LineWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor, while: .waits))
         let read = Task.detached { try pipe.fileHandleForReading.readToEnd() ?? Data() }
         let filling = String(repeating: "y", count: 6000)
         let threads = (0..<4).map { number in
@@ -179,6 +179,21 @@ struct LogTests {
         try pipe.fileHandleForWriting.close()
         let rest = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
         #expect(rest.hasSuffix("\nwhole\n"))
+    }
+
+    @Test("A reader that does not read costs lines, and no time but a second at first", .timeLimit(.minutes(1)))
+    func unreadPipe() throws {
+        let pipe = Pipe()
+        let writer = LineWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor)
+        let line = Array(String(repeating: "z", count: 999).utf8) + [UInt8(ascii: "\n")]
+        let began = ContinuousClock.now
+        for _ in 0..<1_000 { writer.write(line) }
+        #expect(ContinuousClock.now - began < .seconds(10))
+        #expect(writer.lostLines > 900)
+        let lost = writer.lostLines
+        _ = pipe.fileHandleForReading.availableData
+        writer.write(Array("whole\n".utf8))
+        #expect(writer.lostLines == lost)
     }
 
     @Test("A descriptor that is closed costs lines, not the process")
