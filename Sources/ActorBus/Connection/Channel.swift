@@ -29,7 +29,7 @@ final class Channel {
     let number: UInt16
     /// Let go when the channel is closed, which ends the cycle that the user makes by holding the channel.
     var user: (any ChannelUser)?
-    /// Set once it is closed; every later call throws it.
+    /// Set once it is closed; every later call throws it, and what still comes for it is dropped.
     private(set) var closed: AMQPError?
     /// Whether our channel.close is under way.
     var isClosing = false
@@ -54,6 +54,7 @@ final class Channel {
 
     /// Handles a method that belongs to the channel. Throws ``AMQPError/Code/protocolViolation``.
     func receive(_ method: IncomingMethod) throws(AMQPError) {
+        guard closed == nil else { return }
         guard content == nil else { throw AMQPError(.protocolViolation, "a method in the middle of a message") }
         switch method {
         case .basicDeliver(let header): content = .delivery(header)
@@ -80,6 +81,7 @@ final class Channel {
     func receiveHeader(
         bodySize: UInt64, properties: MessageProperties, headersFault: String?, maximumBodySize: Int
     ) throws(AMQPError) {
+        guard closed == nil else { return }
         guard content != nil, self.properties == nil else {
             throw AMQPError(.protocolViolation, "a content header that no message was announced for")
         }
@@ -96,6 +98,7 @@ final class Channel {
 
     /// Handles a piece of a body. Throws ``AMQPError/Code/protocolViolation``.
     func receiveBody(_ bytes: UnsafeRawBufferPointer) throws(AMQPError) {
+        guard closed == nil else { return }
         guard properties != nil, bytes.count <= bodySize - body.count else {
             throw AMQPError(.protocolViolation, "more of a body than its header announced")
         }
@@ -113,6 +116,7 @@ final class Channel {
     func close(_ error: AMQPError) {
         guard closed == nil else { return }
         closed = error
+        (content, properties, body) = (nil, nil, [])
         while let waiter = awaited.popFirst() { waiter.reply.resume(throwing: error) }
         user.take()?.channelClosed(error)
     }

@@ -213,9 +213,13 @@ final class Session {
     }
 
     private func forget(_ channel: Channel, _ error: AMQPError) {
+        free(channel)
+        channel.close(error)
+    }
+
+    private func free(_ channel: Channel) {
         let number = Int(channel.number)
         if number < channels.count, channels[number] === channel { channels[number] = nil }
-        channel.close(error)
     }
 
     private var lateReply: AMQPError { AMQPError(.connectionLost, "the broker did not answer in time") }
@@ -273,7 +277,8 @@ final class Session {
             guard let deadline = channel.nextDeadline, now >= deadline else { continue }
             // Whoever closes it is on the way out; what it means for the connection is the heartbeats' to find.
             guard channel.isClosing else { throw lateReply }
-            forget(channel, AMQPError(.connectionLost, "the broker did not confirm in time that a channel is closed"))
+            // Its number stays taken until the close-ok, since frames for it may still be on their way.
+            channel.close(AMQPError(.connectionLost, "the broker did not confirm in time that a channel is closed"))
         }
         if let due = heartbeat.sendDeadline, now >= due, sendBuffer.isEmpty {
             sendBuffer.appendHeartbeat()
@@ -374,6 +379,9 @@ final class Session {
             let error = AMQPError(closing: reason, of: "a channel")
             // When both sides close at once each answers the other, and the number is free only then.
             if channel.isClosing { channel.failAllButLast(error) } else { forget(channel, error) }
+        case .channelCloseOk where channel.closed != nil: free(channel)
+        // Behind our channel.close the answer would find no channel.
+        case .channelFlow where channel.isClosing: break
         case .channelFlow(let active): try send(.channelFlowOk(active: active), on: channel)
         default: try channel.receive(method)
         }

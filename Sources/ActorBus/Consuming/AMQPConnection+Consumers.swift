@@ -29,7 +29,7 @@ extension AMQPConnection {
                 try checkOpen()
                 logger.warning("the consumer of '\(queue)' could not be registered, and will be: \(error)")
                 // Without this session recovery does it.
-                if session.failure == nil { Task { await registerAgain(consumer, in: session) } }
+                if session.failure == nil { restore(consumer, in: session) }
             } catch {
                 end(consumer, error)
                 throw error
@@ -147,24 +147,38 @@ extension AMQPConnection {
     /// The broker ended the consumer, or closed its channel, while the connection lives on.
     private func ended(_ id: UInt32, _ error: AMQPError) {
         noteConsumers()
-        guard let consumer = consumers[id], !consumer.isRegistering else { return }
-        guard !consumer.isReleased else { return forget(consumer) }
+        guard let consumer = consumers[id] else { return }
+        guard !consumer.isReleased else {
+            // Behind a mere basic.cancel what was handed out can still be settled.
+            if consumer.channel == nil { forget(consumer) }
+            return
+        }
+        guard !consumer.isRegistering else { return }
         guard let session, session.failure == nil, status.state == .open else { return }
         logger.warning("the consumer of '\(consumer.queue)' was ended: \(error); registering it again")
         board.update { $0.problem = error.message }
+        restore(consumer, in: session)
+    }
+
+    /// Begins to register a consumer again, unless that is under way.
+    private func restore(_ consumer: ConsumerCore, in session: Session) {
+        guard consumer.restoringSession !== session else { return }
+        consumer.restoringSession = session
         Task { await registerAgain(consumer, in: session) }
     }
 
     /// Declares the topology again, since a queue may be gone, and registers the consumer again, until it succeeds or
     /// never can.
     private func registerAgain(_ consumer: ConsumerCore, in session: Session) async {
+        defer { if consumer.restoringSession === session { consumer.restoringSession = nil } }
         var backoff = Backoff(configuration.recoveryDelay)
         var random = SystemRandomNumberGenerator()
-        while session.failure == nil, consumers[consumer.id] === consumer, !consumer.isReleased, !consumer.isRegistered
-        {
+        while isToBeRegistered(consumer, in: session) {
             do {
                 try await Task.sleep(for: backoff.next(using: &random))
+                guard isToBeRegistered(consumer, in: session) else { return }
                 try await declareAgain(in: session)
+                guard isToBeRegistered(consumer, in: session) else { return }
                 try await register(consumer, in: session)
                 board.update { $0.problem = nil }
                 logger.info("the consumer of '\(consumer.queue)' is registered again")
@@ -177,6 +191,10 @@ extension AMQPConnection {
                 noteConsumers()
             }
         }
+    }
+
+    private func isToBeRegistered(_ consumer: ConsumerCore, in session: Session) -> Bool {
+        session.failure == nil && consumers[consumer.id] === consumer && !consumer.isReleased && !consumer.isRegistered
     }
 
     private func forget(_ consumer: ConsumerCore) {

@@ -17,6 +17,9 @@ final class ConsumerCore: ChannelUser {
     private(set) var isReleased = false
     /// Whether it is being registered, so that a channel that fails meanwhile is that attempt's affair.
     var isRegistering = false
+    /// The session in which it is being registered again, so that one loop at a time does that. A loop of a session
+    /// that is lost may still sleep while the next session needs one.
+    weak var restoringSession: Session?
     /// Closes its channel, once it is released and has nothing unsettled.
     var retirement: Task<Void, Never>?
     /// Whether the broker has cancelled it since it was last asked for; that may come with the consume-ok.
@@ -115,6 +118,8 @@ final class ConsumerCore: ChannelUser {
         guard channel != nil else { return }
         channel = nil
         isRegistered = false
+        // Its deliveries went back with it, so nobody has to settle them before the consumer can go.
+        ledger = AcknowledgmentLedger()
         hasSettled = false
         batch = []
         mailbox.purge()

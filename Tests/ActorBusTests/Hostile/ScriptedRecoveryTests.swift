@@ -332,7 +332,7 @@ import Testing
 }
 
 extension AMQPConnection {
-    fileprivate var hasNoConsumers: Bool { consumers.isEmpty }
+    var hasNoConsumers: Bool { consumers.isEmpty }
 }
 
 /// For the threads of a fake broker, which may block.
