@@ -170,7 +170,7 @@ final class ChildProcess: Sendable {
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
         let arguments = unsafe words.map { unsafe strdup($0) } + [nil]
         let variables = unsafe environment.map { unsafe strdup("\($0)=\($1)") } + [nil]
-        defer { for text in unsafe arguments + variables { unsafe free(text) } }
+        defer { unsafe (arguments + variables).forEach { unsafe free($0) } }
         var identifier: Int32 = 0
         let status = unsafe posix_spawn(&identifier, words[0], &actions, &attributes, arguments, variables)
         guard status == 0 else { throw Overdue("\(words[0]) cannot be started: errno \(status)") }
