@@ -95,6 +95,21 @@ extension Faults {
             await broker.stop()
         }
 
+        @Test(.timeLimit(.minutes(2))) func aFrozenBrokerHoldsUpNoEnd() async throws {
+            let broker = try await LocalBroker.start()
+            try await withScene { scene in
+                let host = VirtualHost(of: broker)
+                let all = try await scene.start("all", "--speed", "20", "--drain-timeout", "2", on: host)
+                _ = try await all.log("Payment of order")
+                try broker.freeze(node: 0)
+                all.signal(SIGTERM)
+                _ = try await all.exit(within: .seconds(20))
+                let result = try RunResult(of: all)
+                #expect(result.lost == 0, "nobody can tell")
+            }
+            await broker.stop()
+        }
+
         @Test(.timeLimit(.minutes(5))) func theLeaderOfAClusterIsKilled() async throws {
             let broker = try await LocalBroker.start(LocalBrokerOptions(nodes: 3))
             try await withScene { scene in

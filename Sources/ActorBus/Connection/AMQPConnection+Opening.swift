@@ -14,7 +14,8 @@ extension AMQPConnection {
                 guard attempt < attempts else {
                     throw AMQPError(
                         .brokerUnreachable,
-                        "no broker could be reached at \(configuration.endpointList) in \(attempts) attempts; "
+                        "no broker could be reached at \(configuration.endpointList) in \(attempts) "
+                            + "\(attempts == 1 ? "attempt" : "attempts"); "
                             + "the last: \(error.message)",
                         remedy: "check that the broker runs and that host and port are right")
                 }

@@ -3,7 +3,7 @@
 ///
 /// Waking the thread costs more than everything else that is done for a settlement, and settlements that are written
 /// together bring the next deliveries together. So while deliveries are being worked on the thread looks by itself, every
-/// ``linger``, and is woken before that only when half of what a consumer's prefetch allows is settled.
+/// ``linger``, and is woken before that only when as many are settled as a consumer's channel wants together.
 final class Inbox: Sendable {
     enum Command: Sendable {
         case publish(PublishRequest)
@@ -46,7 +46,7 @@ final class Inbox: Sendable {
     func put(settlement: Settlement, of channel: ConsumerChannel, deliveryTag: UInt64) {
         let mustWake = state.withLock { state in
             state.commands.append(.settle(channel, deliveryTag: deliveryTag, settlement))
-            let waits = state.looksAt != nil && state.commands.count < channel.prefetch / 2
+            let waits = state.looksAt != nil && state.commands.count < channel.settlementsTogether
             return !waits && state.becomeDue()
         }
         if mustWake { executor.wake() }

@@ -28,7 +28,8 @@ struct AcknowledgmentLedger {
         case gone
     }
 
-    /// From the oldest unsettled delivery on.
+    /// From the oldest unsettled delivery on: a byte for each that came behind it. What bounds them is how long the broker
+    /// waits for a settlement before it closes the channel (RabbitMQ, "Delivery Acknowledgement Timeout": 30 minutes).
     private var states = Ring<State>()
     /// The delivery tag of the first of `states`.
     private var first: UInt64

@@ -39,6 +39,10 @@ final class ConsumerCore: ChannelUser {
 
     var consumerTag: String { "actorbus-\(id)" }
     var unsettled: Int { ledger.unsettled }
+    /// Whether settlements of what was handed over may wait for one another.
+    var settlesTogether: Bool { origin.settlementsTogether > 1 }
+    /// Where deliveries of the present channel come from.
+    private var origin: ConsumerChannel { ConsumerChannel(consumer: id, generation: generation, prefetch: prefetch) }
 
     /// Begins to use a new channel; deliveries of earlier ones are stale from here on.
     func attach(_ channel: Channel) {
@@ -90,8 +94,7 @@ final class ConsumerCore: ChannelUser {
     }
 
     private func giveBack(_ deliveries: [Delivery]) {
-        let from = ConsumerChannel(consumer: id, generation: generation, prefetch: prefetch)
-        for delivery in deliveries { _ = settle(from, delivery.deliveryTag, .requeue) }
+        for delivery in deliveries { _ = settle(origin, delivery.deliveryTag, .requeue) }
     }
 
     // MARK: ChannelUser
@@ -100,8 +103,7 @@ final class ConsumerCore: ChannelUser {
         guard ledger.deliver(header.deliveryTag) else { return false }
         batch.append(
             Delivery(
-                message: message, header: header, headersFault: headersFault,
-                channel: ConsumerChannel(consumer: id, generation: generation, prefetch: prefetch), inbox: inbox))
+                message: message, header: header, headersFault: headersFault, channel: origin, inbox: inbox))
         return true
     }
 

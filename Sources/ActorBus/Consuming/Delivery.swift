@@ -64,4 +64,8 @@ struct ConsumerChannel: Sendable, Equatable {
     var generation: UInt32
     /// How many of its deliveries may be unsettled.
     var prefetch: UInt16
+
+    /// How many settlements are best written together: half of the prefetch, so that the broker still has deliveries
+    /// under way meanwhile. One or none where each is to be written at once.
+    var settlementsTogether: Int { Int(prefetch) / 2 }
 }

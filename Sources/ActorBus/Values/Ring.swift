@@ -1,5 +1,7 @@
-/// A first-in-first-out queue with access by position, which keeps its storage.
+/// A first-in-first-out queue with access by position. It keeps its storage, but for what a rare pile took.
 struct Ring<Element> {
+    private static var keptCapacity: Int { 16_384 }
+
     private var storage: ContiguousArray<Element?> = []
     private var head = 0
     private(set) var count = 0
@@ -31,6 +33,10 @@ struct Ring<Element> {
         let element = storage[head].take()
         head = (head + 1) & (storage.count - 1)
         count -= 1
+        if count == 0 && storage.count > Self.keptCapacity {
+            storage = []
+            head = 0
+        }
         return element
     }
 

@@ -13,9 +13,9 @@ package final class OrderOutboxDatabase {
     /// "ordr": tells our file from another program's.
     private static let applicationID: Int64 = 0x6f72_6472
 
-    /// What every identity of this count begins with: drawn when the file was made, so that a new file, whose count
-    /// begins anew, makes new identities.
-    package let origin: String
+    /// What the identities of the orders written down by this object begin with. Drawn anew each time, so that a new
+    /// file, or one restored from an older copy, which gives the same numbers again, makes new identities.
+    package let origin = OrderOutboxDatabase.drawOrigin()
 
     private let lock: StateLock
     private let keptConfirmed: Int64
@@ -34,7 +34,6 @@ package final class OrderOutboxDatabase {
         try Self.checkAndCreate(connection, path: path)
         self.connection = connection
         self.keptConfirmed = max(keptConfirmed, 0)
-        origin = try connection.text("SELECT origin FROM counter")
     }
 
     /// Writes new orders down, numbered on from the last one ever written; on the disk when this returns.
@@ -114,6 +113,11 @@ package final class OrderOutboxDatabase {
         return orders
     }
 
+    private static func drawOrigin() -> String {
+        let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+
     /// Makes the file before SQLite does, which would let everybody read it; its companions take over the mode.
     private static func makePrivate(_ path: String) throws(StateError) {
         let (descriptor, error) = SystemCall.openFile(path)
@@ -144,12 +148,10 @@ package final class OrderOutboxDatabase {
         try connection.execute("PRAGMA journal_size_limit = 4194304")
         guard isNew else { return }
         try connection.execute("PRAGMA synchronous = FULL")
-        let origin = String(UInt64.random(in: .min ... .max), radix: 16)
-        let padding = String(repeating: "0", count: 16 - origin.utf8.count)
         try connection.transaction { () throws(StateError) in
             try connection.execute(
                 """
-                CREATE TABLE counter (origin TEXT NOT NULL, next_order_id INTEGER NOT NULL) STRICT;
+                CREATE TABLE counter (next_order_id INTEGER NOT NULL) STRICT;
                 CREATE TABLE orders (
                     order_id INTEGER PRIMARY KEY,
                     identity TEXT NOT NULL,
@@ -158,7 +160,7 @@ package final class OrderOutboxDatabase {
                     confirmed INTEGER NOT NULL
                 ) STRICT;
                 CREATE INDEX unconfirmed ON orders (order_id) WHERE confirmed = 0;
-                INSERT INTO counter VALUES ('\(padding)\(origin)', 1);
+                INSERT INTO counter VALUES (1);
                 PRAGMA application_id = \(applicationID);
                 PRAGMA user_version = \(schemaVersion);
                 """)

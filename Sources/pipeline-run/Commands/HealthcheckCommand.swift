@@ -16,8 +16,10 @@ struct HealthcheckCommand: AsyncParsableCommand {
     @Option(Settings.metricsPort) var metricsPort: String?
     @Option(Settings.metricsBasePort) var metricsBasePort: String?
     @Option(Settings.metricsAddress) var metricsAddress: String?
-    @Option(help: ArgumentHelp("How long an answer may take (default: 2)", valueName: "seconds"))
-    var timeout: PositiveSeconds = PositiveSeconds(.seconds(2))
+    @Option(
+        help: ArgumentHelp("How long an answer may take (default: 2)", valueName: "seconds"),
+        transform: Readers.secondsAboveZero)
+    var timeout: Duration = .seconds(2)
 
     func validate() throws {
         if live && ready { throw ValidationError("--live and --ready: ask for one of them") }
@@ -30,7 +32,7 @@ struct HealthcheckCommand: AsyncParsableCommand {
                 environment: ProcessEnvironment.variables())
             var status: Int32 = 0
             for (kind, address) in addresses.all {
-                let outcome = await Self.ask(address.get(live ? "/livez" : "/readyz"), within: timeout.duration)
+                let outcome = await Self.ask(address.get(live ? "/livez" : "/readyz"), within: timeout)
                 OperatorCommand.print("\(kind.rawValue): \(outcome.words)")
                 if !outcome.isWell { status = ExitStatus.failure }
             }
@@ -103,30 +105,4 @@ extension RunTarget: ExpressibleByArgument {
     static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 
     var defaultValueDescription: String { commandName }
-}
-
-/// A time above zero as a flag, in seconds.
-struct PositiveSeconds: ExpressibleByArgument, Sendable {
-    let duration: Duration
-
-    init(_ duration: Duration) { self.duration = duration }
-
-    init?(argument: String) {
-        guard let duration = try? Readers.seconds(0...86_400)(argument), duration > .zero else { return nil }
-        self.duration = duration
-    }
-
-    var defaultValueDescription: String { SecondsText.of(duration) }
-}
-
-/// A duration as the flags write it.
-enum SecondsText {
-    static func of(_ duration: Duration) -> String {
-        let (seconds, attoseconds) = duration.components
-        let milliseconds = attoseconds / 1_000_000_000_000_000
-        guard milliseconds != 0 else { return "\(seconds)" }
-        var decimals = String(1000 + milliseconds).dropFirst()
-        while decimals.hasSuffix("0") { decimals.removeLast() }
-        return "\(seconds).\(decimals)"
-    }
 }

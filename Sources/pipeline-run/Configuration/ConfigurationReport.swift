@@ -61,7 +61,7 @@ struct ConfigurationReport: Sendable {
 
         rows += try Self.broker(run, broker.amqpURL, environment, readFile)
         try add(Settings.connectAttempts, broker.connectAttempts) { "\($0)" }
-        try add(Settings.connectDelay, broker.connectDelay, SecondsText.of)
+        try add(Settings.connectDelay, broker.connectDelay, DurationText.seconds)
         try add(Settings.queueType, broker.queueType) { $0.rawValue }
 
         try add(Settings.speed, simulation.speed) { "\($0)" }
@@ -79,7 +79,7 @@ struct ConfigurationReport: Sendable {
         }
         try add(Settings.concurrency, work.concurrency) { "\($0)" }
         try add(Settings.prefetch, work.prefetch) { _ in "\(run.intake.prefetch)" }
-        try add(Settings.drainTimeout, work.drainTimeout, SecondsText.of)
+        try add(Settings.drainTimeout, work.drainTimeout, DurationText.seconds)
         try add(Settings.stateDirectory, work.stateDirectory) { given in
             given ?? (try? StateDirectory.resolve(flag: nil, environment: environment))?.path
         }
@@ -129,7 +129,7 @@ struct ConfigurationReport: Sendable {
             row("user", broker.user, .user),
             row("password", hidden, .password),
             row("virtual-host", broker.virtualHost, .virtualHost),
-            row("heartbeat", SecondsText.of(broker.heartbeat), .heartbeat),
+            row("heartbeat", DurationText.seconds(broker.heartbeat), .heartbeat),
         ]
     }
 }

@@ -38,6 +38,40 @@ enum Readers {
         }
     }
 
+    /// A number of seconds above zero.
+    static let secondsAboveZero: @Sendable (String) throws -> Duration = { text in
+        let duration = try seconds(0...86_400)(text)
+        guard duration > .zero else {
+            throw Unreadable("\(quoted(text)) is out of range: it goes from 0.001 to 86400 seconds")
+        }
+        return duration
+    }
+
+    /// A length of time with its unit.
+    static let age: @Sendable (String) throws -> Duration = { text in
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+        let digits = text.dropLast()
+        guard let unit = text.last.flatMap({ units[$0] }), isDigits(digits) else {
+            throw Unreadable("\(quoted(text)) is no length of time, as in 30s, 15m, 2h or 7d")
+        }
+        guard digits.utf8.count <= 9, let count = Int64(digits) else {
+            throw Unreadable("\(quoted(text)) is out of range: the number has nine digits at most")
+        }
+        return .seconds(count * unit)
+    }
+
+    /// A rate.
+    static let messagesPerSecond: @Sendable (String) throws -> Double = { text in
+        let isPlain = text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2E }
+        guard isPlain, let rate = Double(text) else {
+            throw Unreadable("\(quoted(text)) is no number of messages, as in 50 or 0.5")
+        }
+        guard (0.001...1_000_000).contains(rate) else {
+            throw Unreadable("\(quoted(text)) is out of range: it goes from 0.001 to 1000000 messages a second")
+        }
+        return rate
+    }
+
     /// One of a few words.
     static func word<Choice: RawRepresentable<String> & CaseIterable & Sendable>(
         _ type: Choice.Type

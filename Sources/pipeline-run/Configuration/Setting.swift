@@ -102,8 +102,9 @@ extension Option where Value == String? {
     /// The option of a setting. It is read as text, so that a flag and a variable are judged by the same words.
     init(_ setting: Setting<some Sendable>) {
         let standard = setting.standardText.map { " (default: \($0))" } ?? ""
+        // A value may begin with a dash: then it is the value that is refused, and not said to be missing.
         self.init(
-            name: .customLong(setting.name),
+            name: .customLong(setting.name), parsing: .unconditional,
             help: ArgumentHelp(
                 "\(setting.help)\(standard)", discussion: "Environment: \(setting.environment)",
                 valueName: setting.placeholder), completion: setting.completion)

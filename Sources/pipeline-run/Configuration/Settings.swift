@@ -70,10 +70,12 @@ enum Settings {
 
     static let metricsPort = Setting<UInt16?>(
         "metrics-port", "port", standard: nil, shown: "8000 to 8003, by service",
-        "Where a service shows metrics and health; 0 for any free port.", read: Readers.whole(UInt16(0)...UInt16.max))
+        "Where a service shows metrics and health; it takes 0 for any free port.",
+        read: Readers.whole(UInt16(0)...UInt16.max))
     static let metricsBasePort = Setting<UInt16?>(
         "metrics-base-port", "port", standard: nil, shown: "8000",
-        "The first of the four ports of 'all'; 0 for any free ones.", read: Readers.whole(UInt16(0)...(UInt16.max - 3)))
+        "The first of the four ports of 'all', which takes 0 for any free ones.",
+        read: Readers.whole(UInt16(0)...(UInt16.max - 3)))
     static let metricsAddress = Setting<String?>(
         "metrics-address", "address", standard: nil, shown: "0.0.0.0, and 127.0.0.1 in 'all'",
         "The address of those ports.", read: Readers.text)

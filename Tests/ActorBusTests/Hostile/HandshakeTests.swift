@@ -116,7 +116,7 @@ import Testing
                 usleep(20_000)
             }
         }) { $0.connectTimeout = .milliseconds(500) }
-        #expect(ContinuousClock.now - begin < .seconds(5))
+        #expect(ContinuousClock.now - begin < .seconds(20))
     }
 
     /// The server goes away behind every single byte of the handshake.

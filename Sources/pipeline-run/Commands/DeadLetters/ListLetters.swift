@@ -20,7 +20,7 @@ struct ListLetters: AsyncParsableCommand {
             var (matched, seen): (UInt32, UInt32) = (0, 0)
             for queue in options.chosenQueues {
                 let book = Lock(DeadLetterRound.Count(queue: queue))
-                try await round.walk(queue, most: options.limit?.number, book) { letter in
+                try await round.walk(queue, most: options.limit, book) { letter in
                     OperatorCommand.print(
                         json ? LetterText.json(letter, withBody: false) : LetterLine.text(letter, at: round.now))
                     return false
@@ -55,7 +55,7 @@ struct PeekLetters: AsyncParsableCommand {
             let round = DeadLetterRound(access: access, options: options)
             for queue in options.chosenQueues {
                 let book = Lock(DeadLetterRound.Count(queue: queue))
-                try await round.walk(queue, most: options.limit?.number ?? Self.standardLimit, book) { letter in
+                try await round.walk(queue, most: options.limit ?? Self.standardLimit, book) { letter in
                     if json {
                         OperatorCommand.print(LetterText.json(letter, withBody: true))
                     } else {

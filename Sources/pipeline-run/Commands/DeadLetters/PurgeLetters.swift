@@ -65,7 +65,7 @@ struct PurgeLetters: AsyncParsableCommand {
         var counts: [DeadLetterRound.Count] = []
         for queue in options.chosenQueues {
             let book = Lock(DeadLetterRound.Count(queue: queue))
-            let limit = most.map { $0[queue] ?? 0 } ?? options.limit?.number
+            let limit = most.map { $0[queue] ?? 0 } ?? options.limit
             if limit != 0 {
                 do {
                     try await round.walk(queue, most: limit, book) { _ in remove() }

@@ -17,8 +17,10 @@ struct ReplayLetters: AsyncParsableCommand {
 
     @OptionGroup(title: "Broker") var broker: BrokerOptions
     @OptionGroup(title: "Letters") var options: DeadLetterOptions
-    @Option(help: ArgumentHelp("Messages a second (default: as fast as the broker confirms)", valueName: "n"))
-    var rate: MessageRate?
+    @Option(
+        help: ArgumentHelp("Messages a second (default: as fast as the broker confirms)", valueName: "n"),
+        transform: Readers.messagesPerSecond)
+    var rate: Double?
     @Flag(help: "Only say what would be replayed.") var dryRun = false
     @Flag(help: "One JSON object a queue.") var json = false
 
@@ -29,7 +31,7 @@ struct ReplayLetters: AsyncParsableCommand {
             // Consuming and publishing have a connection each: an alarm of the broker stops the publisher's only.
             return try await access.withConnection { publishing in
                 let replay = try await DeadLetterReplay(over: publishing)
-                let rate = rate.map { Lock(SteadyRate(perSecond: $0.perSecond)) }
+                let rate = rate.map { Lock(SteadyRate(perSecond: $0)) }
                 let round = DeadLetterRound(access: access, options: options)
                 let stuck = Lock<UInt32>(0)
                 for queue in options.chosenQueues {
@@ -38,7 +40,7 @@ struct ReplayLetters: AsyncParsableCommand {
                         // At a rate one by one, since it says when the next one may go.
                         let concurrency = rate == nil ? DeadLetterReplay.window : 1
                         try await round.walk(
-                            queue, concurrency: concurrency, most: options.limit?.number, book
+                            queue, concurrency: concurrency, most: options.limit, book
                         ) { letter in
                             guard !dryRun else { return false }
                             if let fault = letter.headersFault {

@@ -21,16 +21,18 @@ struct TopCommand: AsyncParsableCommand {
     var metrics: [String] = []
     @Option(Settings.metricsBasePort) var metricsBasePort: String?
     @Option(Settings.metricsAddress) var metricsAddress: String?
-    @Option(help: ArgumentHelp("Seconds from one look to the next", valueName: "seconds"))
-    var every: PositiveSeconds = PositiveSeconds(.seconds(1))
-    @Option(help: ArgumentHelp("End after so many looks", valueName: "n"))
-    var count: PositiveCount?
+    @Option(
+        help: ArgumentHelp("Seconds from one look to the next (default: 1)", valueName: "seconds"),
+        transform: Readers.secondsAboveZero)
+    var every: Duration = .seconds(1)
+    @Option(help: ArgumentHelp("End after so many looks", valueName: "n"), transform: Readers.whole(1...UInt32.max))
+    var count: UInt32?
 
     func run() async throws {
         await OperatorCommand.run { [self] in
             let access = try BrokerAccess(broker)
             let sampler = FlowSampler(
-                access.broker, name: "pipeline-run top", services: try services(), interval: every.duration)
+                access.broker, name: "pipeline-run top", services: try services(), interval: every)
             let sampling = Task { await sampler.run() }
             let outcome = await Self.result {
                 let terminal = TerminalCapabilities(descriptor: 1)
@@ -87,8 +89,8 @@ struct TopCommand: AsyncParsableCommand {
             let (moments, tell) = AsyncStream<Moment>.makeStream(bufferingPolicy: .bufferingNewest(16))
             let ticking = Task {
                 var looks: UInt32 = 0
-                while looks < count?.number ?? .max {
-                    do { try await Task.sleep(for: looks == 0 ? .milliseconds(100) : every.duration) } catch { break }
+                while looks < count ?? .max {
+                    do { try await Task.sleep(for: looks == 0 ? .milliseconds(100) : every) } catch { break }
                     tell.yield(.tick)
                     looks += 1
                 }
@@ -118,8 +120,8 @@ struct TopCommand: AsyncParsableCommand {
 
     private func print(_ sampler: FlowSampler) async throws {
         var looks: UInt32 = 0
-        while looks < count?.number ?? .max {
-            do { try await Task.sleep(for: every.duration) } catch { return }
+        while looks < count ?? .max {
+            do { try await Task.sleep(for: every) } catch { return }
             OperatorCommand.print(TopView.plainLine(sampler.snapshot))
             looks += 1
         }
