@@ -12,11 +12,12 @@ struct GuardCommand: AsyncParsableCommand {
 
     func run() async throws {
         let all = Contender.all(own: Contender.ownPath)
-        guard let deleter = all.first(where: { $0.name == Contender.baseline }), let own = all.first else { return }
+        guard let deleter = all.first(where: { $0.name == Contender.baseline }) else { return }
         let findings = try await BenchBroker.with(deleter: deleter) { broker in
             let client = ClientRun(broker: broker)
             var findings: [Finding] = []
             for (index, limit) in Limit.all.enumerated() {
+                guard let own = all.first(where: { $0.name == limit.contender }) else { continue }
                 var lowest = Finding(limit: limit, callsPerMessage: .infinity)
                 for attempt in 0..<Self.attempts where !lowest.isWithinLimit {
                     let run = index * Self.attempts + attempt

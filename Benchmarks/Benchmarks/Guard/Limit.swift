@@ -1,6 +1,7 @@
 /// The system calls that a message may cost at one piece of work.
 struct Limit: Sendable {
     var scenario: Scenario
+    var contender = Contender.own
     var callsPerMessage: Double
     /// What is broken when there are more, and where it is written.
     var lookAt: String
@@ -34,5 +35,11 @@ struct Limit: Sendable {
         Limit(
             scenario: Scenario(key: "consume-1", title: "", work: .consume, count: 300, prefetch: 1),
             callsPerMessage: 12, lookAt: wakingUp),
+        Limit(
+            scenario: Scenario(key: "confirm-1", title: "", work: .confirm, count: 300, window: 1),
+            contender: Contender.ownOnThread, callsPerMessage: 5, lookAt: wakingUp),
+        Limit(
+            scenario: Scenario(key: "consume-1", title: "", work: .consume, count: 300, prefetch: 1),
+            contender: Contender.ownOnThread, callsPerMessage: 5, lookAt: wakingUp),
     ]
 }

@@ -52,15 +52,21 @@ extension AMQPConnection: ThreadLoop {
     /// Takes in what the socket has and hands it over.
     func takeIn() {
         guard let session else { return }
+        let blocked = session.blocked
         do {
             try session.receive(now: .now)
         } catch {
             lose(session, error)
         }
         var settlementsWait = false
-        for consumer in consumers.values where consumer.handOver() && consumer.prefetch > 3 { settlementsWait = true }
+        for consumer in consumers.values {
+            let handedOver = consumer.handOver()
+            if handedOver && consumer.settlesTogether { settlementsWait = true }
+        }
         if settlementsWait { inbox.handedOut(now: .now) }
-        if self.session === session { board.update { $0.blocked = session.blocked?.reason } }
+        if session.blocked !== blocked, self.session === session {
+            board.update { $0.blocked = session.blocked?.reason }
+        }
     }
 
     /// Does what tasks have asked for since the last turn. Before something is closed this comes first, since a task

@@ -40,6 +40,14 @@ public actor AMQPConnection {
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.unownedExecutor }
 
+    /// The connection's own thread, for tasks that prefer it (`withTaskExecutorPreference(_:operation:)`).
+    ///
+    /// A message then crosses from thread to thread no more, which is most of what it costs where each is waited for: one
+    /// confirm at a time, or a prefetch of 1. In return such a task must never block and never compute for long, since
+    /// meanwhile the connection neither reads nor writes, and sends no heartbeats. Tasks keep the thread alive, and run on
+    /// when the connection is closed.
+    public nonisolated var taskExecutor: any TaskExecutor { thread }
+
     private init(_ configuration: ConnectionConfiguration, topology: Topology, logger: Logger) throws(AMQPError) {
         self.configuration = configuration
         self.topology = topology

@@ -1,3 +1,26 @@
+/// What waits for a socket to connect. An object, as ``Blockade`` is, since the loop looks at both in every turn, and for
+/// a reference that is quick.
+private final class ConnectAttempt {
+    let waiter: CheckedContinuation<Void, any Error>
+    let deadline: Instant
+
+    init(waiter: CheckedContinuation<Void, any Error>, deadline: Instant) {
+        self.waiter = waiter
+        self.deadline = deadline
+    }
+}
+
+/// That the broker takes no messages, why, and since when.
+final class Blockade {
+    let reason: String
+    let since: Instant
+
+    init(reason: String, since: Instant) {
+        self.reason = reason
+        self.since = since
+    }
+}
+
 /// One live TCP connection to a broker, from connect to its end. Recovery makes a new one. Touched by the connection's
 /// thread alone; nothing here blocks.
 final class Session {
@@ -11,13 +34,13 @@ final class Session {
     /// By number, from 1 on; what stands at 0 is nothing, since ``control`` is not opened.
     private var channels: [Channel?] = [nil]
     private let control = Channel(number: 0)
-    private var connecting: (waiter: CheckedContinuation<Void, any Error>, deadline: Instant)?
+    private var connecting: ConnectAttempt?
     private var isConnected = false
     private var heartbeat: HeartbeatMonitor
     private var frameMax = Session.largestFrame
     private var channelMax: UInt16 = 2047
     /// The broker's reason and since when, while it blocks publishing (RabbitMQ, "Blocked Connection Notifications").
-    private(set) var blocked: (reason: String, since: Instant)?
+    private(set) var blocked: Blockade?
     /// Why the session ended.
     private(set) var failure: AMQPError?
     /// What the broker says it is, for the log.
@@ -48,7 +71,7 @@ final class Session {
     /// Connects, logs in and opens the virtual host (AMQP 0-9-1 section 2.2.4). Throws ``AMQPError``.
     func open() async throws {
         let deadline = Instant.now + configuration.connectTimeout
-        try await withCheckedThrowingContinuation { connecting = ($0, deadline) }
+        try await withCheckedThrowingContinuation { connecting = ConnectAttempt(waiter: $0, deadline: deadline) }
         isConnected = true
         sendBuffer.appendProtocolHeader()
         let start = try await reply(on: control, deadline: deadline)
@@ -364,7 +387,7 @@ final class Session {
             try write(now: .now)
             throw AMQPError(closing: reason, of: "the connection to \(endpoint)")
         case .connectionBlocked(let reason):
-            if blocked == nil { blocked = (reason, .now) }
+            if blocked == nil { blocked = Blockade(reason: reason, since: .now) }
         case .connectionUnblocked: blocked = nil
         case .connectionStart, .connectionTune, .connectionOpenOk, .connectionCloseOk: try control.receive(method)
         default: throw AMQPError(.protocolViolation, "a method of a channel on channel 0")

@@ -12,17 +12,19 @@ extension AMQPConnection {
     /// A handler that throws has its delivery put back into the queue, after a second, lest a message that always fails
     /// keeps the machine busy. A handler that is in work longer than `handlerTimeout` is cancelled; keep that below the
     /// broker's `consumer_timeout` (30 minutes by default), which closes the channel. Handlers never run on the
-    /// connection's thread, so heartbeats go on whatever they do.
+    /// connection's thread, unless they are told to, so heartbeats go on whatever they do.
     ///
     /// - Parameters:
     ///   - prefetch: how many deliveries may be unsettled at once, 1 to 65,535. One below `concurrency` leaves handlers
     ///     idle.
     ///   - concurrency: how many handlers may be in work at once.
+    ///   - executorPreference: where handlers run; nil for Swift's shared threads. ``taskExecutor`` suits handlers that
+    ///     never block.
     /// - Throws: ``AMQPError``: `drainTimedOut`, and what makes consuming impossible: `notFound`, `accessRefused`,
     ///   `connectionClosed`.
     public nonisolated func process(
         _ queue: String, prefetch: UInt16 = 1, concurrency: Int = 1, drainTimeout: Duration = .seconds(25),
-        handlerTimeout: Duration = .seconds(1_500),
+        handlerTimeout: Duration = .seconds(1_500), executorPreference: (any TaskExecutor)? = nil,
         _ handler: @escaping @Sendable (Delivery) async throws -> Settlement
     ) async throws {
         guard concurrency > 0 else {
@@ -35,7 +37,8 @@ extension AMQPConnection {
             return
         }
         let crew = HandlerCrew(
-            mailbox: consumer.mailbox, size: concurrency, logger: logger, handler: handler)
+            mailbox: consumer.mailbox, size: concurrency, executorPreference: executorPreference, logger: logger,
+            handler: handler)
         let inbox = inbox
         let outcome = await withTaskCancellationHandler {
             await crew.run(handlerTimeout: handlerTimeout)
@@ -69,15 +72,17 @@ private final class HandlerCrew: Sendable {
     }
 
     private let mailbox: Mailbox
+    private let executorPreference: (any TaskExecutor)?
     private let logger: Logger
     private let handler: @Sendable (Delivery) async throws -> Settlement
     private let state: Lock<State>
 
     init(
-        mailbox: Mailbox, size: Int, logger: Logger,
+        mailbox: Mailbox, size: Int, executorPreference: (any TaskExecutor)?, logger: Logger,
         handler: @escaping @Sendable (Delivery) async throws -> Settlement
     ) {
         self.mailbox = mailbox
+        self.executorPreference = executorPreference
         self.logger = logger
         self.handler = handler
         state = Lock(State(workers: Array(repeating: Worker(), count: size), running: size))
@@ -120,7 +125,7 @@ private final class HandlerCrew: Sendable {
     }
 
     private func start(_ index: Int) {
-        let task = Task { await work(index) }
+        let task = Task(executorPreference: executorPreference) { await self.work(index) }
         state.withLock { $0.workers[index].task = task }
     }
 

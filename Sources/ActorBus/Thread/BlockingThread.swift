@@ -1,6 +1,8 @@
 /// A thread of its own for one actor, ended with the last reference. Ending does not wait, so that reference may be
 /// dropped on the thread itself. The actor must hold this object, or outlive none of its own work.
-package final class BlockingThread: Sendable {
+///
+/// Tasks may prefer it too. They hold it as long as they do, so none is left without a thread.
+package final class BlockingThread: TaskExecutor {
     /// Runs jobs for as long as this object lives.
     package let executor: ThreadExecutor
 
@@ -13,6 +15,12 @@ package final class BlockingThread: Sendable {
 
     /// For an actor's `unownedExecutor`. The actor must hold the handle.
     package var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    package func enqueue(_ job: consuming ExecutorJob) {
+        unsafe executor.enqueue(UnownedJob(job), of: asUnownedTaskExecutor())
+    }
+
+    package func asUnownedTaskExecutor() -> UnownedTaskExecutor { unsafe UnownedTaskExecutor(ordinary: self) }
 
     func attach(_ owner: any ThreadLoop) { executor.attach(owner) }
 }

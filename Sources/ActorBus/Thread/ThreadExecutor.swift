@@ -25,11 +25,28 @@ struct PollInterest {
 /// itself does not retain a custom executor. ``BlockingThread`` ends the thread.
 package final class ThreadExecutor: SerialExecutor {
     fileprivate struct State {
-        var jobs: [UnownedJob] = []
+        var jobs: [Job] = []
         var wakeRequested = false
         var isSleeping = false
         var isStopped = false
     }
+
+    /// What is to be run: a job of the actor, or of a task that prefers the thread.
+    @safe fileprivate struct Job {
+        let job: UnownedJob
+        let taskExecutor: UnownedTaskExecutor?
+
+        func run(on executor: ThreadExecutor) {
+            if let taskExecutor = unsafe taskExecutor {
+                unsafe job.runSynchronously(on: taskExecutor)
+            } else {
+                unsafe job.runSynchronously(on: executor.asUnownedSerialExecutor())
+            }
+        }
+    }
+
+    /// How often jobs that others have made ready are run before the loop turns.
+    private static let rounds = 4
 
     private let state = Lock(State())
     /// The thread's `pthread_self`, 0 before it runs.
@@ -60,14 +77,15 @@ package final class ThreadExecutor: SerialExecutor {
 
     deinit { close(wakeDescriptor) }
 
-    package func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
+    package func enqueue(_ job: consuming ExecutorJob) { unsafe enqueue(UnownedJob(job), of: nil) }
+
+    func enqueue(_ job: UnownedJob, of taskExecutor: UnownedTaskExecutor?) {
         // As soon as the job can be seen the thread may run it, let go of the actor, and end. This call holds the
         // object until then.
         let this = unsafe Unmanaged.passRetained(self)
         defer { unsafe this.release() }
         let mustWake = state.withLock { state in
-            state.jobs.append(job)
+            state.jobs.append(unsafe Job(job: job, taskExecutor: taskExecutor))
             return state.wake()
         }
         if mustWake { signal() }
@@ -107,17 +125,19 @@ package final class ThreadExecutor: SerialExecutor {
 
     fileprivate func run() {
         thread.store(UInt(pthread_self()), ordering: .relaxed)
-        let executor = unsafe asUnownedSerialExecutor()
-        var jobs: [UnownedJob] = []
+        var jobs: [Job] = []
         while true {
-            let isStopped = state.withLock { state in
-                swap(&state.jobs, &jobs)
-                state.wakeRequested = false
-                return state.isStopped
+            var round = 0
+            while round < Self.rounds, takeJobs(into: &jobs) {
+                run(&jobs)
+                round += 1
             }
-            if jobs.isEmpty && isStopped { return }
-            for job in jobs { unsafe job.runSynchronously(on: executor) }
-            jobs.removeAll(keepingCapacity: true)
+            let isOver = state.withLock { state in
+                // Whoever asked for a turn until now gets it.
+                state.wakeRequested = false
+                return state.isStopped && state.jobs.isEmpty
+            }
+            if isOver { return }
             let interest = loop.withLock { $0.owner }?.turn() ?? PollInterest()
             let maySleep = state.withLock { state in
                 state.isSleeping = state.jobs.isEmpty && !state.wakeRequested && !state.isStopped
@@ -125,6 +145,17 @@ package final class ThreadExecutor: SerialExecutor {
             }
             sleep(interest, maySleep: maySleep)
         }
+    }
+
+    /// Exchanges the jobs that wait for an empty array. False when there are none.
+    private func takeJobs(into jobs: inout [Job]) -> Bool {
+        state.withLock { state in swap(&state.jobs, &jobs) }
+        return !jobs.isEmpty
+    }
+
+    private func run(_ jobs: inout [Job]) {
+        for job in jobs { job.run(on: self) }
+        jobs.removeAll(keepingCapacity: true)
     }
 
     /// The one place where the thread blocks.

@@ -4,7 +4,7 @@ package protocol Carrier: Sendable {
     /// idempotency key.
     ///
     /// Ends with `CancellationError` when the task is cancelled; any other error is a failure for now, to be tried
-    /// again.
+    /// again. Must not block its thread.
     func book(_ payment: Payment, identity: OrderIdentity) async throws -> Booking
 }
 

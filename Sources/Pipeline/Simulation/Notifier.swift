@@ -4,7 +4,7 @@ package protocol Notifier: Sendable {
     /// event.
     ///
     /// Ends with `CancellationError` when the task is cancelled; any other error is a failure for now, to be tried
-    /// again.
+    /// again. Must not block its thread.
     func send(_ notification: Notification, idempotencyKey: String) async throws
 }
 

@@ -3,7 +3,7 @@ package protocol PaymentGateway: Sendable {
     /// Charges an order, once for each identity however often it is asked: the identity is the idempotency key.
     ///
     /// Ends with `CancellationError` when the task is cancelled; any other error is a failure for now, to be tried
-    /// again. A charge that is declined is an answer, not an error.
+    /// again. A charge that is declined is an answer, not an error. Must not block its thread.
     func charge(_ order: Order, identity: OrderIdentity) async throws -> ChargeAnswer
 }
 

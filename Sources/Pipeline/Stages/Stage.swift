@@ -10,7 +10,9 @@ package protocol Stage: Sendable {
 
     /// Does the work. Nil where there is nothing to do.
     ///
-    /// Ends with `CancellationError` when its task is cancelled; any other error is a failure for now.
+    /// Ends with `CancellationError` when its task is cancelled; any other error is a failure for now. Runs on the thread
+    /// of the consumer's connection: it may wait as long as it likes, and must not block. What blocks belongs on a thread
+    /// of its own.
     func handle(_ event: Event, of identity: OrderIdentity) async throws -> StageAnswer?
 }
 

@@ -75,7 +75,7 @@ package struct StageRunner<Work: Stage>: Sendable {
         do {
             try await connection.process(
                 stage.queue.rawValue, prefetch: intake.prefetch, concurrency: intake.concurrency,
-                drainTimeout: intake.drainTimeout
+                drainTimeout: intake.drainTimeout, executorPreference: connection.taskExecutor
             ) { delivery in
                 await settle(delivery, refuse)
             }

@@ -5,15 +5,18 @@ import Testing
 
 /// Connections that come and go leave nothing behind. In processes of their own, where nobody else opens and closes things.
 @Suite(.timeLimit(.minutes(5))) struct LeakTests {
-    @Test(arguments: [false, true])
-    func threadsAndDescriptorsAreBackWhereTheyWere(closing: Bool) async throws {
+    @Test(arguments: [false, true], [false, true])
+    func threadsAndDescriptorsAreBackWhereTheyWere(closing: Bool, onThread: Bool) async throws {
         let port = try await SharedBroker.quiet.value.nodes[0].amqpPort
-        await #expect(processExitsWith: .success) { [port = port as UInt16, closing = closing as Bool] in
+        await #expect(processExitsWith: .success) {
+            [port = port as UInt16, closing = closing as Bool, onThread = onThread as Bool] in
             let configuration = ConnectionConfiguration(endpoints: [.init(host: "127.0.0.1", port: port)])
             func round() async throws {
                 let connection = try await AMQPConnection.connect(configuration)
                 let publisher = try await connection.publisher()
-                try await publisher.publish(Message(text: "m"), to: "", routingKey: "none", mandatory: false)
+                try await withTaskExecutorPreference(onThread ? connection.taskExecutor : nil) {
+                    try await publisher.publish(Message(text: "m"), to: "", routingKey: "none", mandatory: false)
+                }
                 if closing { await connection.close() }
             }
             func isSettled(_ threads: Int, _ descriptors: Int) async throws -> Bool {

@@ -172,7 +172,7 @@ import Testing
         }
     }
 
-    /// Handlers never run on the connection's thread, so heartbeats go on whatever they do.
+    /// Handlers run on other threads unless they are told to, so heartbeats go on whatever they do.
     @Test func aHandlerThatBlocksItsThreadKeepsTheConnection() async throws {
         let broker = try await SharedBroker.quiet.value
         try await withQueue("blocking") { _, queue in

@@ -108,6 +108,7 @@ struct ClientBenchmark: Sendable {
         "ActorBus publishes with confirms only: in \"publish\" one task sends, with at most 1000 messages unconfirmed, and",
         "  has all confirms at the end, where the others await nothing but one round trip; in \"confirm-1000\" each of 1000",
         "  tasks awaits its own messages' confirms.",
+        "actorbus-thread: ActorBus with its tasks on their connection's thread, which suits tasks that never block.",
         "In \"latency\" every client awaits the confirm as well, outside the sample.",
         "syscalls/msg: from a run of its own under strace, which slows a client and so may change how it batches.",
         "broker µs/msg: the broker's CPU time, read in steps of 10 ms over a whole run.",

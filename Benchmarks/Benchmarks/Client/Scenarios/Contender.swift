@@ -9,12 +9,17 @@ struct Contender: Sendable {
     var versionArguments: [String]?
 
     static let baseline = "rabbitmq-c"
+    static let own = "actorbus"
+    /// Ours again, with its tasks on their connection's thread.
+    static let ownOnThread = "actorbus-thread"
 
     /// All of them, ours first; where the bench's own set-up puts them, relative to the project's folder.
     static func all(own: String) -> [Contender] {
         let folder = own.lastIndex(of: "/").map { String(own[...$0]) } ?? "./"
         return [
-            Contender(name: "actorbus", program: own, arguments: ["worker"], versionArguments: nil),
+            Contender(name: Contender.own, program: own, arguments: ["worker"], versionArguments: nil),
+            Contender(
+                name: ownOnThread, program: own, arguments: ["worker", "--on-thread"], versionArguments: nil),
             Contender(
                 name: baseline, program: folder + "bench-plain-c", arguments: [], versionArguments: ["version"]),
             Contender(name: "amqp091-go", program: ".build/bench-go", arguments: [], versionArguments: ["version"]),

@@ -7,18 +7,22 @@ import Logging
 /// It runs on the cooperative pool (`@concurrent`), as the tasks of a service do, and not on the main actor.
 struct ActorBusWorker {
     let order: WorkOrder
+    /// Whether the tasks prefer the thread of their connection to the cooperative pool.
+    let onThread: Bool
 
     /// A window of tasks that each await their own message's confirm.
     @concurrent func publish() async throws {
         var connections: [AMQPConnection] = []
-        var parts: [(publisher: Publisher, count: Int)] = []
+        var parts: [(publisher: Publisher, executor: (any TaskExecutor)?, count: Int)] = []
         let window = max(1, order.window / order.connections)
         for index in 0..<order.connections {
             let connection = try await connect()
             connections.append(connection)
             let publisher = try await connection.publisher(window: window)
             let count = share(of: order.count, among: order.connections, index)
-            for task in 0..<window { parts.append((publisher, share(of: count, among: window, task))) }
+            for task in 0..<window {
+                parts.append((publisher, executor(of: connection), share(of: count, among: window, task)))
+            }
         }
         let message = message
         let order = order
@@ -26,7 +30,7 @@ struct ActorBusWorker {
         let watch = try Stopwatch()
         try await withThrowingTaskGroup { group in
             for part in parts {
-                group.addTask {
+                group.addTask(executorPreference: part.executor) {
                     for _ in 0..<part.count {
                         try await part.publisher.publish(
                             message, to: order.exchange, routingKey: order.routingKey, mandatory: false)
@@ -44,30 +48,37 @@ struct ActorBusWorker {
         let connection = try await connect()
         let publisher = try await connection.publisher(window: order.window)
         let message = message
-        var sent: [PendingConfirm] = []
-        sent.reserveCapacity(order.count)
 
         let watch = try Stopwatch()
-        for _ in 0..<order.count {
-            sent.append(
-                try await publisher.send(message, to: order.exchange, routingKey: order.routingKey, mandatory: false))
+        try await withTaskExecutorPreference(executor(of: connection)) {
+            var sent: [PendingConfirm] = []
+            sent.reserveCapacity(order.count)
+            for _ in 0..<order.count {
+                sent.append(
+                    try await publisher.send(
+                        message, to: order.exchange, routingKey: order.routingKey, mandatory: false))
+            }
+            for confirm in sent { try await confirm.confirmed() }
         }
-        for confirm in sent { try await confirm.confirmed() }
         watch.report(count: order.count, bytes: Int64(order.count) * Int64(order.size))
         await connection.close()
     }
 
     @concurrent func consume() async throws {
         let connection = try await connect()
-        var count = 0
-        var bytes: Int64 = 0
 
         let watch = try Stopwatch()
-        for try await delivery in connection.deliveries(from: order.queue, prefetch: UInt16(clamping: order.prefetch)) {
-            bytes += Int64(delivery.body.count)
-            delivery.acknowledge()
-            count += 1
-            if count == order.count { break }
+        let (count, bytes) = try await withTaskExecutorPreference(executor(of: connection)) {
+            var count = 0
+            var bytes: Int64 = 0
+            let prefetch = UInt16(clamping: order.prefetch)
+            for try await delivery in connection.deliveries(from: order.queue, prefetch: prefetch) {
+                bytes += Int64(delivery.body.count)
+                delivery.acknowledge()
+                count += 1
+                if count == order.count { break }
+            }
+            return (count, bytes)
         }
         watch.report(count: count, bytes: bytes)
         await connection.close()
@@ -81,21 +92,24 @@ struct ActorBusWorker {
         let publisher = try await publishing.publisher(window: 1)
         let message = message
         let order = order
-        var samples: [Int64] = []
-        samples.reserveCapacity(order.count)
-        var bytes: Int64 = 0
-        var deliveries = consuming.deliveries(from: order.queue).makeAsyncIterator()
 
         let watch = try Stopwatch()
-        for _ in 0..<order.count {
-            let start = ContinuousClock.now
-            async let confirmed: Void = publisher.publish(
-                message, to: order.exchange, routingKey: order.routingKey, mandatory: false)
-            guard let delivery = try await deliveries.next() else { throw BenchmarkError("the deliveries ended") }
-            samples.append((ContinuousClock.now - start).nanoseconds)
-            bytes += Int64(delivery.body.count)
-            delivery.acknowledge()
-            try await confirmed
+        let (samples, bytes) = try await withTaskExecutorPreference(executor(of: consuming)) {
+            var samples: [Int64] = []
+            samples.reserveCapacity(order.count)
+            var bytes: Int64 = 0
+            var deliveries = consuming.deliveries(from: order.queue).makeAsyncIterator()
+            for _ in 0..<order.count {
+                let start = ContinuousClock.now
+                async let confirmed: Void = publisher.publish(
+                    message, to: order.exchange, routingKey: order.routingKey, mandatory: false)
+                guard let delivery = try await deliveries.next() else { throw BenchmarkError("the deliveries ended") }
+                samples.append((ContinuousClock.now - start).nanoseconds)
+                bytes += Int64(delivery.body.count)
+                delivery.acknowledge()
+                try await confirmed
+            }
+            return (samples, bytes)
         }
         watch.report(count: samples.count, bytes: bytes)
         try Data(samples.map { "\($0)\n" }.joined().utf8).write(to: URL(filePath: order.samples))
@@ -128,6 +142,10 @@ struct ActorBusWorker {
             password: order.broker.password)
         configuration.connectAttempts = 1
         return try await AMQPConnection.connect(configuration, logger: Self.logger)
+    }
+
+    private func executor(of connection: AMQPConnection) -> (any TaskExecutor)? {
+        onThread ? connection.taskExecutor : nil
     }
 
     private var message: Message {

@@ -11,11 +11,13 @@ import FoundationEssentials
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "worker", shouldDisplay: false)
 
+    @Flag(help: "Run the tasks on their connection's thread.") var onThread = false
+
     func run() async throws {
         let order = try WorkOrder(environment: ProcessInfo.processInfo.environment)
         // Whatever becomes of the driver, this process does not stay.
         alarm(UInt32(clamping: order.limit))
-        let worker = ActorBusWorker(order: order)
+        let worker = ActorBusWorker(order: order, onThread: onThread)
         switch order.work {
         case .publish, .send: try await worker.send()
         case .confirm: try await worker.publish()
