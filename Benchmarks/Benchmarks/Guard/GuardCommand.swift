@@ -12,12 +12,18 @@ struct GuardCommand: AsyncParsableCommand {
 
     func run() async throws {
         let all = Contender.all(own: Contender.ownPath)
-        guard let deleter = all.first(where: { $0.name == Contender.baseline }) else { return }
+        func contender(_ name: String) throws -> Contender {
+            guard let contender = all.first(where: { $0.name == name }) else {
+                throw BenchmarkError("there is no client called '\(name)'")
+            }
+            return contender
+        }
+        let deleter = try contender(Contender.baseline)
         let findings = try await BenchBroker.with(deleter: deleter) { broker in
             let client = ClientRun(broker: broker)
             var findings: [Finding] = []
             for (index, limit) in Limit.all.enumerated() {
-                guard let own = all.first(where: { $0.name == limit.contender }) else { continue }
+                let own = try contender(limit.contender)
                 var lowest = Finding(limit: limit, callsPerMessage: .infinity)
                 for attempt in 0..<Self.attempts where !lowest.isWithinLimit {
                     let run = index * Self.attempts + attempt

@@ -94,6 +94,7 @@ extension AMQPConnection {
             if status.state == .recovering { status.recoveries += 1 }
             status.state = .open
             status.problem = nil
+            status.blocked = session.blocked?.reason
         }
         noteConsumers()
         for waiter in openWaiters { waiter.continuation.resume() }

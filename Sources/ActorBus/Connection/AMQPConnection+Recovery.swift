@@ -10,7 +10,6 @@ extension AMQPConnection {
         board.update { status in
             status.state = .recovering
             status.problem = error.message
-            status.blocked = nil
         }
         noteConsumers()
         recovery = recoverInBackground()
@@ -55,7 +54,9 @@ extension AMQPConnection {
 
     func drop(_ session: Session, _ error: AMQPError) {
         session.fail(error)
-        if self.session === session { self.session = nil }
+        guard self.session === session else { return }
+        self.session = nil
+        board.update { $0.blocked = nil }
     }
 
     /// Tells every publisher and consumer that it is over.
@@ -80,7 +81,6 @@ extension AMQPConnection {
         board.update { status in
             status.state = .closed
             status.problem = status.problem ?? error.message
-            status.blocked = nil
         }
         board.finish()
     }

@@ -4,7 +4,7 @@ public import Logging
 /// with its topology, its consumers and its unconfirmed messages.
 ///
 /// The connection is an actor on a thread of its own. Everything that touches the socket, or may block, happens on that
-/// thread; handlers and publishers never do. Close it with ``close()``, or use
+/// thread, and tasks of yours only where you ask for it (``taskExecutor``). Close it with ``close()``, or use
 /// ``withConnection(to:topology:logger:_:)``. A connection that is only dropped closes its socket without a word to the
 /// broker.
 ///
@@ -61,6 +61,8 @@ public actor AMQPConnection {
         // Deliveries that nobody read may lie there, and they hold the inbox.
         var rest: [Inbox.Command] = []
         inbox.takeAll(into: &rest)
+        // Tasks may keep the thread, and a socket that is closed stays open for as long as it is waited for.
+        thread.executor.wake()
     }
 
     // MARK: Open and close

@@ -19,7 +19,7 @@ extension AMQPConnection {
     ///     idle.
     ///   - concurrency: how many handlers may be in work at once.
     ///   - executorPreference: where handlers run; nil for Swift's shared threads. ``taskExecutor`` suits handlers that
-    ///     never block.
+    ///     never block: one that does holds up the connection, and the drain with it.
     /// - Throws: ``AMQPError``: `drainTimedOut`, and what makes consuming impossible: `notFound`, `accessRefused`,
     ///   `connectionClosed`.
     public nonisolated func process(

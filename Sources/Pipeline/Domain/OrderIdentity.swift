@@ -27,7 +27,7 @@ package struct OrderIdentity: Sendable, Hashable, CustomStringConvertible {
     private static func shortened(_ text: String, to limit: Int) -> String {
         guard text.utf8.count > limit else { return text }
         let digest = SipHash.hash128(key: (0x6f72_6465_7249_6465, 0x6e74_6974_7920_7631), text.utf8)
-        let tail = "~" + hexadecimal(digest.0) + hexadecimal(digest.1)
+        let tail = "~" + digest.0.hexadecimal + digest.1.hexadecimal
         var kept = ""
         var room = limit - tail.utf8.count
         for scalar in text.unicodeScalars {
@@ -37,9 +37,12 @@ package struct OrderIdentity: Sendable, Hashable, CustomStringConvertible {
         }
         return kept + tail
     }
+}
 
-    private static func hexadecimal(_ word: UInt64) -> String {
-        let digits = String(word, radix: 16)
+extension UInt64 {
+    /// Sixteen hexadecimal digits.
+    var hexadecimal: String {
+        let digits = String(self, radix: 16)
         return String(repeating: "0", count: 16 - digits.utf8.count) + digits
     }
 }

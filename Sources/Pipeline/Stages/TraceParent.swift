@@ -44,12 +44,7 @@ package struct TraceParent: Sendable, Hashable {
     package var text: String { "00-\(traceID)-\(spanID)-\(flags)" }
 
     private static func newSpanID() -> String {
-        hexadecimal(.random(in: 1...UInt64.max))
-    }
-
-    private static func hexadecimal(_ word: UInt64) -> String {
-        let digits = String(word, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+        UInt64.random(in: 1...UInt64.max).hexadecimal
     }
 
     private static func isHexadecimal(_ field: Substring, _ length: Int) -> Bool {

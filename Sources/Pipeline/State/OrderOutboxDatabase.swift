@@ -9,13 +9,14 @@
 package final class OrderOutboxDatabase {
     static let fileName = "generator.sqlite"
     static let lockName = "generator.lock"
-    private static let schemaVersion: Int64 = 1
+    /// 1 kept an origin beside the counter, which is not looked at any more.
+    private static let readableVersions: ClosedRange<Int64> = 1...2
     /// "ordr": tells our file from another program's.
     private static let applicationID: Int64 = 0x6f72_6472
 
     /// What the identities of the orders written down by this object begin with. Drawn anew each time, so that a new
     /// file, or one restored from an older copy, which gives the same numbers again, makes new identities.
-    package let origin = OrderOutboxDatabase.drawOrigin()
+    package let origin = UInt64.random(in: .min ... .max).hexadecimal
 
     private let lock: StateLock
     private let keptConfirmed: Int64
@@ -113,11 +114,6 @@ package final class OrderOutboxDatabase {
         return orders
     }
 
-    private static func drawOrigin() -> String {
-        let digits = String(UInt64.random(in: .min ... .max), radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
-    }
-
     /// Makes the file before SQLite does, which would let everybody read it; its companions take over the mode.
     private static func makePrivate(_ path: String) throws(StateError) {
         let (descriptor, error) = SystemCall.openFile(path)
@@ -138,9 +134,10 @@ package final class OrderOutboxDatabase {
             throw StateError(
                 .foreign, "\(path) is the database of another program", remedy: "name another folder with --state-dir")
         }
-        guard isNew || version == schemaVersion else {
+        guard isNew || readableVersions.contains(version) else {
             throw StateError(
-                .foreign, "\(path) has version \(version) of the outbox; this program knows version \(schemaVersion)",
+                .foreign,
+                "\(path) has version \(version) of the outbox; this program knows up to \(readableVersions.upperBound)",
                 remedy: "run the program's newer version, or name another folder with --state-dir")
         }
         // The mode is part of the file; a new one has it from here on.
@@ -162,7 +159,7 @@ package final class OrderOutboxDatabase {
                 CREATE INDEX unconfirmed ON orders (order_id) WHERE confirmed = 0;
                 INSERT INTO counter VALUES (1);
                 PRAGMA application_id = \(applicationID);
-                PRAGMA user_version = \(schemaVersion);
+                PRAGMA user_version = \(readableVersions.upperBound);
                 """)
         }
     }

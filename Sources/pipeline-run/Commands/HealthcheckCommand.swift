@@ -17,7 +17,7 @@ struct HealthcheckCommand: AsyncParsableCommand {
     @Option(Settings.metricsBasePort) var metricsBasePort: String?
     @Option(Settings.metricsAddress) var metricsAddress: String?
     @Option(
-        help: ArgumentHelp("How long an answer may take (default: 2)", valueName: "seconds"),
+        parsing: .unconditional, help: ArgumentHelp("How long an answer may take (default: 2)", valueName: "seconds"),
         transform: Readers.secondsAboveZero)
     var timeout: Duration = .seconds(2)
 

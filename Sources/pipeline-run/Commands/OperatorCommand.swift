@@ -39,9 +39,9 @@ enum OperatorCommand {
     static func end(_ status: Int32) -> Never {
         guard output.lostLines == 0 else {
             note("the result could not be written to standard output")
-            exit(status == 0 ? ExitStatus.failure : status)
+            Program.end(status == 0 ? ExitStatus.failure : status, notes)
         }
-        exit(status)
+        Program.end(status, notes)
     }
 
     private static let output = LineWriter(descriptor: 1, while: .waits)

@@ -22,25 +22,34 @@ enum Program {
         let logger = logs.logger(service: target == .all ? "pipeline" : target.commandName)
         for warning in configuration.warnings { logger.warning("\(warning)") }
         do {
-            let status = try await run(configuration, logs, logger)
-            exit(status)
+            end(try await run(configuration, logs, logger), logs.writer)
         } catch {
             logger.error("\(error)", metadata: ["exit": .stringConvertible(ExitStatus.of(error))])
-            exit(ExitStatus.of(error))
+            end(ExitStatus.of(error), logs.writer)
         }
     }
 
     /// Says what is wrong with the configuration and ends the process. Before there are settings for logs, so in plain
     /// words.
     static func fail(_ error: any Error) -> Never {
-        LineWriter(descriptor: 2).write(Array("ERROR pipeline-run: \(error)\n".utf8))
-        exit(ExitStatus.of(error))
+        fail("\(error)", ExitStatus.of(error))
     }
 
     /// Says what is wrong with the command line and ends the process.
     static func fail(usage words: String) -> Never {
-        LineWriter(descriptor: 2).write(Array("ERROR pipeline-run: \(words)\n".utf8))
-        exit(ExitStatus.usage)
+        fail(words, ExitStatus.usage)
+    }
+
+    private static func fail(_ words: String, _ status: Int32) -> Never {
+        let writer = LineWriter(descriptor: 2)
+        writer.write(Array("ERROR pipeline-run: \(words)\n".utf8))
+        end(status, writer)
+    }
+
+    /// Ends the process; a slow reader of its log has a second for what is left.
+    static func end(_ status: Int32, _ writer: LineWriter) -> Never {
+        writer.flush(within: .seconds(1))
+        exit(status)
     }
 
     private static func run(_ configuration: RunConfiguration, _ logs: LogOutput, _ logger: Logger) async throws
@@ -49,9 +58,8 @@ enum Program {
         let stop = StopSignal()
         try StopSignals.listen(
             first: {
-                stop.stop()
-                // Last, since a log that nobody reads takes its time.
                 logger.info("Stopping: what is in hand is finished; a second signal ends at once")
+                stop.stop()
             },
             second: {
                 // The private broker's guard ends it as soon as this process is gone.

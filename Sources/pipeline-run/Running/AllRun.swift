@@ -132,13 +132,7 @@ struct AllRun: Sendable {
         dashboard?.end()
         let tally = book.now
         let open = tally.openAndConfirmed
-        // A broker that does not answer holds up the end no longer than this: closing ends what is asked.
-        let patience = Task {
-            do { try await Task.sleep(for: .seconds(5)) } catch { return }
-            await connection.close()
-        }
         let lost = await watch.lost(ofOpen: open)
-        patience.cancel()
         await connection.close()
         return Outcome(
             summary: RunSummary(tally, elapsed: began.duration(to: .now)), lost: lost, queued: open - lost,

@@ -31,6 +31,16 @@ struct QueueWatch: Sendable {
         return sum
     }
 
+    /// As `depth`, at the end of a run: a broker that does not answer within five seconds loses the connection.
+    private func lastDepth() async -> Depth? {
+        let patience = Task {
+            do { try await Task.sleep(for: .seconds(5)) } catch { return }
+            await connection.close()
+        }
+        defer { patience.cancel() }
+        return await depth()
+    }
+
     /// Returns when nothing has moved for a while though orders are open: all queues are empty, no message is in work,
     /// and no event comes. Or when the task is cancelled.
     func waitUntilNothingMoves(_ book: RunBook, _ workInHand: WorkInHand) async {
@@ -58,7 +68,7 @@ struct QueueWatch: Sendable {
         var lost: Int64 = 0
         // The broker puts back what a closed channel held only after the channel is closed.
         for _ in 0..<20 {
-            guard let depth = await depth() else {
+            guard let depth = await lastDepth() else {
                 logger.warning("The broker cannot be asked for its queues; \(open) orders are taken to be still queued")
                 return 0
             }

@@ -80,6 +80,23 @@ import Testing
             try await within(.seconds(10), "a new task") { await Task(executorPreference: executor) { true }.value })
     }
 
+    /// Though a task still has its thread.
+    @Test func aConnectionThatIsDroppedClosesItsSocket() async throws {
+        let (isClosed, mayEnd) = (Gate(), Gate())
+        try await withFakeBroker({ peer, _ in
+            try peer.login()
+            peer.waitForEnd()
+            isClosed.open()
+        }) { broker in
+            var connection: AMQPConnection? = try await AMQPConnection.connect(broker.configuration)
+            let task = Task(executorPreference: connection?.taskExecutor) { await mayEnd.pass() }
+            connection = nil
+            try await within(.seconds(10), "the end of the socket") { await isClosed.pass() }
+            mayEnd.open()
+            await task.value
+        }
+    }
+
     /// A task that is always ready takes turns with the loop.
     @Test func aBusyTaskHoldsUpNoHeartbeats() async throws {
         var configuration = try await SharedBroker.quiet.value.configuration
@@ -88,11 +105,18 @@ import Testing
             let end = ContinuousClock.now + .seconds(4)
             try await within(.seconds(30), "the end of the busy task") {
                 await withTaskExecutorPreference(connection.taskExecutor) {
-                    while ContinuousClock.now < end { await Task.yield() }
+                    while ContinuousClock.now < end {
+                        await Task.yield()
+                        #expect(connection.isOnItsThread)
+                    }
                 }
             }
+            // A round trip, so that what the broker did meanwhile is known.
+            let error = try await failure("a look at no queue") {
+                _ = try await connection.inspect(queue: unique("none"))
+            }
+            #expect(error.code == .notFound)
             #expect(connection.status.recoveries == 0 && connection.status.isReady)
-            _ = try await connection.publisher()
         }
     }
 }

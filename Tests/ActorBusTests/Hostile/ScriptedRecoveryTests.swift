@@ -88,6 +88,38 @@ import Testing
         }
     }
 
+    /// What a session said that never became ready says nothing of the next one.
+    @Test func aBlockadeGoesWithItsSession() async throws {
+        try await withFakeBroker({ peer, number in
+            try peer.login()
+            if number == 2 { try peer.send(Wire.method(10, 60, WireBytes().short("low on memory"))) }
+            try peer.serve { frame in
+                switch (number, frame.queue) {
+                case (1, "end"): throw FakePeer.Gone()
+                case (2, "q"):
+                    try peer.send(
+                        Wire.channelClose(frame.channel, 404, "NOT_FOUND - queue 'q' is down or inaccessible"))
+                    return true
+                default: return false
+                }
+            }
+        }) { broker in
+            let connection = try await AMQPConnection.connect(broker.configuration, topology: Topology { Queue("q") })
+            let updates = connection.statusUpdates()
+            await #expect(throws: AMQPError.self) { _ = try await connection.inspect(queue: "end") }
+            let wasBlocked = try await within(.seconds(15), "the third session") {
+                var wasBlocked = false
+                for await status in updates {
+                    wasBlocked = wasBlocked || status.blocked != nil
+                    if status.recoveries == 1 { break }
+                }
+                return wasBlocked
+            }
+            #expect(wasBlocked && connection.status.blocked == nil)
+            await connection.close()
+        }
+    }
+
     /// What cannot be sent leaves no channel behind.
     @Test func aNameThatIsTooLongCostsNoChannel() async throws {
         try await withFakeBroker({ peer, _ in

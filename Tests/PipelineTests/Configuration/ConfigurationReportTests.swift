@@ -124,7 +124,10 @@ import Testing
     @Test(
         arguments: [
             (["dlq", "list", "--limit", "0"], "from 1 to 4294967295"),
+            (["dlq", "list", "--limit", "-1"], "is no whole number"),
             (["dlq", "list", "--limit=-1"], "is no whole number"),
+            (["dlq", "replay", "--rate", "-1"], "is no number of messages"),
+            (["top", "--every", "-1"], "is no number of seconds"),
             (["dlq", "replay", "--rate", "0"], "from 0.001 to 1000000"),
             (["dlq", "list", "--older-than", "5"], "as in 30s, 15m, 2h or 7d"),
             (["top", "--every", "0"], "from 0.001 to 86400"),

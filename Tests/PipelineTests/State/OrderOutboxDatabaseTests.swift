@@ -224,13 +224,37 @@ struct OrderOutboxDatabaseTests {
     func newer() throws {
         var outbox: OrderOutboxDatabase? = try open()
         try outbox.map { _ = try write(1, to: $0) }
-        try outbox?.connection.execute("PRAGMA user_version = 2")
+        try outbox?.connection.execute("PRAGMA user_version = 3")
         outbox = nil
         let bytes = try folder.read("generator.sqlite")
         let error = failure { () throws(StateError) in _ = try open() }
         #expect(error?.code == .foreign)
-        #expect(error?.message.hasSuffix("has version 2 of the outbox; this program knows version 1") == true)
+        #expect(error?.message.hasSuffix("has version 3 of the outbox; this program knows up to 2") == true)
         #expect(try folder.read("generator.sqlite") == bytes)
+    }
+
+    @Test("the first version, which kept an origin, is read and written on")
+    func older() throws {
+        do {
+            let old = try SQLiteConnection(path: folder.directory.file("generator.sqlite"))
+            try old.execute(
+                """
+                CREATE TABLE counter (origin TEXT NOT NULL, next_order_id INTEGER NOT NULL) STRICT;
+                CREATE TABLE orders (
+                    order_id INTEGER PRIMARY KEY, identity TEXT NOT NULL, time_ms INTEGER NOT NULL, body BLOB NOT NULL,
+                    confirmed INTEGER NOT NULL
+                ) STRICT;
+                CREATE INDEX unconfirmed ON orders (order_id) WHERE confirmed = 0;
+                INSERT INTO counter VALUES ('0123456789abcdef', 7);
+                INSERT INTO orders VALUES (6, '0123456789abcdef-6', 1, x'7b7d', 0);
+                PRAGMA application_id = 1869767794;
+                PRAGMA user_version = 1;
+                """)
+        }
+        let outbox = try open()
+        #expect(try write(2, to: outbox).map(\.orderID) == [7, 8])
+        #expect(try outbox.unconfirmed().map(\.orderID) == [6, 7, 8])
+        #expect(try outbox.unconfirmed().first?.identity.text == "0123456789abcdef-6")
     }
 
     @Test("another program's database is refused")

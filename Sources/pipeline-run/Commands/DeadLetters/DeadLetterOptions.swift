@@ -17,13 +17,16 @@ struct DeadLetterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only those of this order: its number, or the correlation id", valueName: "id"))
     var order: String?
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("Only those that first failed longer ago, as in 30s, 15m, 2h or 7d", valueName: "time"),
         transform: Readers.age)
     var olderThan: Duration?
-    @Option(help: ArgumentHelp("Only those that first failed since then", valueName: "time"), transform: Readers.age)
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Only those that first failed since then", valueName: "time"),
+        transform: Readers.age)
     var newerThan: Duration?
     @Option(
-        help: ArgumentHelp("No more than so many of each queue", valueName: "n"),
+        parsing: .unconditional, help: ArgumentHelp("No more than so many of each queue", valueName: "n"),
         transform: Readers.whole(1...UInt32.max))
     var limit: UInt32?
 

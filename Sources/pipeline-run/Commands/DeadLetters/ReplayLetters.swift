@@ -18,6 +18,7 @@ struct ReplayLetters: AsyncParsableCommand {
     @OptionGroup(title: "Broker") var broker: BrokerOptions
     @OptionGroup(title: "Letters") var options: DeadLetterOptions
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("Messages a second (default: as fast as the broker confirms)", valueName: "n"),
         transform: Readers.messagesPerSecond)
     var rate: Double?

@@ -22,10 +22,13 @@ struct TopCommand: AsyncParsableCommand {
     @Option(Settings.metricsBasePort) var metricsBasePort: String?
     @Option(Settings.metricsAddress) var metricsAddress: String?
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp("Seconds from one look to the next (default: 1)", valueName: "seconds"),
         transform: Readers.secondsAboveZero)
     var every: Duration = .seconds(1)
-    @Option(help: ArgumentHelp("End after so many looks", valueName: "n"), transform: Readers.whole(1...UInt32.max))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("End after so many looks", valueName: "n"),
+        transform: Readers.whole(1...UInt32.max))
     var count: UInt32?
 
     func run() async throws {
