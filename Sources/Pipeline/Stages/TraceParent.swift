@@ -8,8 +8,7 @@ package struct TraceParent: Sendable, Hashable {
 
     /// The beginning of a new trace, sampled.
     package init() {
-        let high = UInt64.random(in: 1...UInt64.max)
-        traceID = Self.hexadecimal(high) + Self.hexadecimal(.random(in: 0...UInt64.max))
+        traceID = UInt64.random(in: 1...UInt64.max).hexadecimal + UInt64.random(in: 0...UInt64.max).hexadecimal
         spanID = Self.newSpanID()
         flags = "01"
     }

@@ -4,8 +4,8 @@ import Pipeline
 
 /// Shows events: lines for a person on a terminal, log lines elsewhere. All of it goes to standard error.
 ///
-/// A terminal can be held up (Ctrl-S), so its lines wait in a bounded buffer for a task of their own, and the oldest
-/// are left out when it is full. Log lines are written where the event happens, as all logs are.
+/// Lines for a terminal are brought into order by a task of their own; log lines are written where the event happens, as
+/// all logs are. A terminal that is held up (Ctrl-S) holds up nothing: it misses lines, and is told how many.
 final class Console: Sendable {
     private enum Item: Sendable {
         case event(OrderEvent, Timestamp)
@@ -101,6 +101,7 @@ final class Console: Sendable {
         var held: [(due: ContinuousClock.Instant, line: String)] = []
         for await item in items.stream {
             let now = ContinuousClock.now
+            writeLeftOut()
             switch item {
             case .event(let event, let time):
                 guard let line = EventLine(event)?.text(at: time, colors: colors) else { continue }
@@ -118,13 +119,13 @@ final class Console: Sendable {
                 held.removeFirst(due.count)
                 if let next = held.first { tick(after: now.duration(to: next.due)) }
             }
-            writeLeftOut()
             if drawn.map({ $0.duration(to: now) >= Self.redrawInterval }) ?? true {
                 drawProgress()
                 drawn = now
             }
         }
         for notice in held { write(notice.line) }
+        writeLeftOut()
         // So that nothing of it stands behind the shell's prompt.
         if progress != nil { logs.writer.write(Array("\r\u{1b}[K".utf8)) }
     }
@@ -139,15 +140,20 @@ final class Console: Sendable {
     }
 
     private func writeLeftOut() {
-        let count = leftOut.withLock { count in
-            defer { count = 0 }
-            return count
+        let count = leftOut.withLock { $0 }
+        guard count > 0, logs.writer.write(bytes(of: "… \(count) lines left out, since the terminal was too slow"))
+        else {
+            return
         }
-        if count > 0 { write("… \(count) lines left out, since the terminal was too slow") }
+        leftOut.withLock { $0 -= count }
     }
 
     private func write(_ line: String) {
-        logs.writer.write(Array(((progress == nil ? "" : "\r\u{1b}[K") + line + "\n").utf8))
+        if !logs.writer.write(bytes(of: line)) { leftOut.withLock { $0 += 1 } }
+    }
+
+    private func bytes(of line: String) -> [UInt8] {
+        Array(((progress == nil ? "" : "\r\u{1b}[K") + line + "\n").utf8)
     }
 
     /// Without a line break and with the cursor back at its beginning, so that the next line takes its place.

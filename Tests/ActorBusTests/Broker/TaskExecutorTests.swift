@@ -82,14 +82,20 @@ import Testing
 
     /// Though a task still has its thread.
     @Test func aConnectionThatIsDroppedClosesItsSocket() async throws {
-        let (isClosed, mayEnd) = (Gate(), Gate())
+        let (isClosed, hasBegun, mayEnd) = (Gate(), Gate(), Gate())
         try await withFakeBroker({ peer, _ in
             try peer.login()
             peer.waitForEnd()
             isClosed.open()
         }) { broker in
             var connection: AMQPConnection? = try await AMQPConnection.connect(broker.configuration)
-            let task = Task(executorPreference: connection?.taskExecutor) { await mayEnd.pass() }
+            let task = Task(executorPreference: connection?.taskExecutor) {
+                hasBegun.open()
+                await mayEnd.pass()
+            }
+            await hasBegun.pass()
+            // So that the thread sleeps again, and nothing but the end wakes it.
+            try await Task.sleep(for: .milliseconds(50))
             connection = nil
             try await within(.seconds(10), "the end of the socket") { await isClosed.pass() }
             mayEnd.open()

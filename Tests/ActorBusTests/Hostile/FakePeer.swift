@@ -14,6 +14,12 @@ final class FakePeer: Sendable {
             guard type == 1, payload.count >= 4 else { return [] }
             return [UInt16(payload[0]) << 8 | UInt16(payload[1]), UInt16(payload[2]) << 8 | UInt16(payload[3])]
         }
+
+        /// The queue that a queue.declare or a basic.consume names; empty for every other frame.
+        var queue: String {
+            guard [[50, 10], [60, 20]].contains(number), payload.count > 7 else { return "" }
+            return String(decoding: payload[7...].prefix(Int(payload[6])), as: UTF8.self)
+        }
     }
 
     /// The client went away, or said nothing for the patience of the peer.

@@ -331,14 +331,6 @@ private struct Reader {
     }
 }
 
-extension FakePeer.Frame {
-    /// The queue that a queue.declare or a basic.consume names; empty for every other frame.
-    fileprivate var queue: String {
-        guard [[50, 10], [60, 20]].contains(number), payload.count > 7 else { return "" }
-        return String(decoding: payload[7...].prefix(Int(payload[6])), as: UTF8.self)
-    }
-}
-
 extension Wire {
     fileprivate static func cancel(_ channel: UInt16, tag: String) -> [UInt8] {
         method(60, 30, channel: channel, WireBytes().short(tag).u8(1))

@@ -1,3 +1,4 @@
+import ActorBus
 import Foundation
 import Logging
 import Pipeline
@@ -70,6 +71,37 @@ import Testing
         #expect(shown.contains("#42"))
         #expect(shown.contains("0 of 3 settled") == redrawsLines)
         #expect(shown.contains("\u{1b}") == redrawsLines && shown.contains("\r") == redrawsLines)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a terminal that was held up is told how many lines it missed`() async throws {
+        let pipe = Pipe()
+        let terminal = TerminalCapabilities(isTerminal: true, hasColors: false, redrawsLines: false)
+        let logs = LogOutput(
+            format: .pretty, writer: LineWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor),
+            terminal: terminal)
+        let console = Console(
+            logs, try configure(.all, ["--log-format", "pretty"]), progressOf: nil, terminal: terminal)
+        let reader = pipe.fileHandleForReading
+        let isTold = Lock(false)
+        try await console.whilePrinting {
+            for _ in 0..<30_000 { console.show(.ordered(Self.order, Self.identity)) }
+            Thread.detachNewThread {
+                var last = ""
+                while case let data = reader.availableData, !data.isEmpty {
+                    last = last.suffix(200) + String(decoding: data, as: UTF8.self)
+                    if last.contains(" lines left out, since the terminal was too slow") {
+                        isTold.withLock { $0 = true }
+                    }
+                }
+            }
+            while !isTold.withLock({ $0 }) {
+                console.show(.ordered(Self.order, Self.identity))
+                try await Task.sleep(for: .milliseconds(10))
+            }
+        }
+        logs.writer.flush(within: .seconds(10))
+        try pipe.fileHandleForWriting.close()
     }
 
     @Test func `progress goes from empty to full`() {

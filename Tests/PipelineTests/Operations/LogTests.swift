@@ -121,7 +121,8 @@ struct LogTests {
         let pipe = Pipe()
         let output = LogOutput(
             format: .json, writer: LineWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor, while: .waits))
-        let read = Task.detached { try pipe.fileHandleForReading.readToEnd() ?? Data() }
+        let reader = pipe.fileHandleForReading
+        async let read = RawHTTP.blocking { try reader.readToEnd() ?? Data() }
         let filling = String(repeating: "y", count: 6000)
         let threads = (0..<4).map { number in
             let done = DispatchSemaphore(value: 0)
@@ -139,7 +140,7 @@ struct LogTests {
             }
         }
         try pipe.fileHandleForWriting.close()
-        let lines = String(decoding: try await read.value, as: UTF8.self).split(separator: "\n")
+        let lines = String(decoding: try await read, as: UTF8.self).split(separator: "\n")
         #expect(lines.count == 400)
         #expect(output.writer.lostLines == 0)
         var next: [String: Int] = [:]
@@ -172,11 +173,12 @@ struct LogTests {
         let lines =
             [String(repeating: "z", count: 100_000)] + (0..<200).map { "\($0) " + String(repeating: "y", count: 999) }
         for line in lines { writer.write(Array((line + "\n").utf8)) }
-        let read = Task.detached { try pipe.fileHandleForReading.readToEnd() ?? Data() }
+        let reader = pipe.fileHandleForReading
+        async let read = RawHTTP.blocking { try reader.readToEnd() ?? Data() }
         writer.write(Array("last\n".utf8))
         try await RawHTTP.blocking { writer.flush(within: .seconds(20)) }
         try pipe.fileHandleForWriting.close()
-        let text = String(decoding: try await read.value, as: UTF8.self)
+        let text = String(decoding: try await read, as: UTF8.self)
         #expect(text.split(separator: "\n").map(String.init) == lines + ["last"])
         #expect(writer.lostLines == 0)
     }
@@ -203,10 +205,11 @@ struct LogTests {
         #expect(ContinuousClock.now - began < .seconds(5))
         let kept = 3_000 - Int(writer.lostLines)
         #expect((1_000...1_200).contains(kept), "a pipe of 64 KiB and a backlog of 1 MiB")
-        let read = Task.detached { try pipe.fileHandleForReading.readToEnd() ?? Data() }
+        let reader = pipe.fileHandleForReading
+        async let read = RawHTTP.blocking { try reader.readToEnd() ?? Data() }
         try await RawHTTP.blocking { writer.flush(within: .seconds(20)) }
         try pipe.fileHandleForWriting.close()
-        #expect(try await read.value == Data(Array(repeating: line, count: kept).joined()))
+        #expect(try await read == Data(Array(repeating: line, count: kept).joined()))
     }
 
     @Test("A reader that goes costs what waits for it")

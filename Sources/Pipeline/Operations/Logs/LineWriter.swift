@@ -78,27 +78,33 @@ package final class LineWriter: Sendable {
     /// Writes a line, or leaves it to be written.
     ///
     /// - Parameter line: its bytes, the line break included.
-    package func write(_ line: [UInt8]) {
-        let mustDrain = state.withLock { state in
+    /// - Returns: false when it is lost.
+    @discardableResult
+    package func write(_ line: [UInt8]) -> Bool {
+        let (isTaken, mustDrain) = state.withLock { state in
             guard state.backlog.isEmpty else {
                 // Whole or not at all.
-                if state.backlog.count + line.count <= Self.largestBacklog {
-                    state.backlog += line
-                } else {
+                guard state.backlog.count + line.count <= Self.largestBacklog else {
                     state.lost += 1
+                    return (false, false)
                 }
-                return false
+                state.backlog += line
+                return (true, false)
             }
             let bytes = state.isMidLine ? [UInt8(ascii: "\n")] + line : line
             let written = writeAll(bytes)
             state.isMidLine = written.failed && (state.isMidLine || written.count > 0)
-            if written.failed { state.lost += 1 }
-            guard !written.failed, written.count < bytes.count else { return false }
+            if written.failed {
+                state.lost += 1
+                return (false, false)
+            }
+            guard written.count < bytes.count else { return (true, false) }
             state.backlog = Array(bytes[written.count...])
             defer { state.isDraining = true }
-            return !state.isDraining
+            return (true, !state.isDraining)
         }
         if mustDrain { Task { await drain() } }
+        return isTaken
     }
 
     /// Waits until all is written, for `limit` at the most: before the process ends.
