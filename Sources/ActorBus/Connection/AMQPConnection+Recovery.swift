@@ -10,6 +10,7 @@ extension AMQPConnection {
         board.update { status in
             status.state = .recovering
             status.problem = error.message
+            status.blocked = nil
         }
         noteConsumers()
         recovery = recoverInBackground()
@@ -54,9 +55,7 @@ extension AMQPConnection {
 
     func drop(_ session: Session, _ error: AMQPError) {
         session.fail(error)
-        guard self.session === session else { return }
-        self.session = nil
-        board.update { $0.blocked = nil }
+        if self.session === session { self.session = nil }
     }
 
     /// Tells every publisher and consumer that it is over.
@@ -81,6 +80,7 @@ extension AMQPConnection {
         board.update { status in
             status.state = .closed
             status.problem = status.problem ?? error.message
+            status.blocked = nil
         }
         board.finish()
     }

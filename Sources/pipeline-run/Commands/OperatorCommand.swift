@@ -37,21 +37,25 @@ enum OperatorCommand {
 
     /// Ends the process; not with success when its data did not arrive.
     static func end(_ status: Int32) -> Never {
-        guard output.lostLines == 0 else {
+        guard !output.hasFailed else {
             note("the result could not be written to standard output")
-            Program.end(status == 0 ? ExitStatus.failure : status, notes)
+            Program.end(status == 0 ? ExitStatus.failure : status)
         }
-        Program.end(status, notes)
+        Program.end(status)
     }
 
-    private static let output = LineWriter(descriptor: 1, while: .waits)
-    private static let notes = LineWriter(descriptor: 2)
+    private static let output = DataWriter(descriptor: 1)
 
-    /// Writes a line of data.
-    static func print(_ line: String) { output.write(Array((line + "\n").utf8)) }
+    /// Writes a line of data, after what was said before it.
+    static func print(_ line: String) {
+        LineWriter.standardError.flush()
+        output.write(Array((line + "\n").utf8))
+    }
 
     /// Says something to the person at the terminal.
-    static func note(_ words: String) { notes.write(Array("pipeline-run: \(words)\n".utf8)) }
+    static func note(_ words: String) {
+        LineWriter.standardError.write(Array("pipeline-run: \(words)\n".utf8))
+    }
 
     /// Whether marks in colour are understood and wanted on standard output.
     static let colors = TerminalCapabilities(descriptor: 1).hasColors

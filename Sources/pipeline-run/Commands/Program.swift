@@ -22,10 +22,12 @@ enum Program {
         let logger = logs.logger(service: target == .all ? "pipeline" : target.commandName)
         for warning in configuration.warnings { logger.warning("\(warning)") }
         do {
-            end(try await run(configuration, logs, logger), logs.writer)
+            end(try await run(configuration, logs, logger))
         } catch {
+            // So that there is room for it.
+            logs.writer.flush()
             logger.error("\(error)", metadata: ["exit": .stringConvertible(ExitStatus.of(error))])
-            end(ExitStatus.of(error), logs.writer)
+            end(ExitStatus.of(error))
         }
     }
 
@@ -41,14 +43,13 @@ enum Program {
     }
 
     private static func fail(_ words: String, _ status: Int32) -> Never {
-        let writer = LineWriter(descriptor: 2)
-        writer.write(Array("ERROR pipeline-run: \(words)\n".utf8))
-        end(status, writer)
+        LineWriter.standardError.write(Array("ERROR pipeline-run: \(words)\n".utf8))
+        end(status)
     }
 
-    /// Ends the process; a slow reader of its log has a second for what is left.
-    static func end(_ status: Int32, _ writer: LineWriter) -> Never {
-        writer.flush(within: .seconds(1))
+    /// Ends the process, with the last words of its log written.
+    static func end(_ status: Int32) -> Never {
+        LineWriter.standardError.flush()
         exit(status)
     }
 
@@ -58,8 +59,8 @@ enum Program {
         let stop = StopSignal()
         try StopSignals.listen(
             first: {
-                logger.info("Stopping: what is in hand is finished; a second signal ends at once")
                 stop.stop()
+                logger.info("Stopping: what is in hand is finished; a second signal ends at once")
             },
             second: {
                 // The private broker's guard ends it as soon as this process is gone.
@@ -86,10 +87,11 @@ enum Program {
                 "\(outcome.lost) orders are lost: confirmed by the broker, not settled, and in no queue",
                 metadata: ["lost": .stringConvertible(outcome.lost)])
         }
-        let output = LineWriter(descriptor: 1, while: .waits)
+        LineWriter.standardError.flush()
+        let output = DataWriter(descriptor: 1)
         output.write(Array((outcome.summary.json(lost: outcome.lost, queued: outcome.queued) + "\n").utf8))
         if let failure = outcome.failure { throw failure }
-        if output.lostLines > 0 {
+        if output.hasFailed {
             logger.error("The result could not be written to standard output")
             return ExitStatus.failure
         }

@@ -97,9 +97,10 @@ enum Readers {
     /// Any text but none.
     static let text: @Sendable (String) throws -> String? = { text in
         guard !text.isEmpty else { throw Unreadable("it is empty") }
-        // The next flag, where a script's variable was empty.
-        guard !text.hasPrefix("--") else {
-            throw Unreadable("\(quoted(text)) looks like a flag, so a value is missing before it")
+        // Most likely the next flag, where a script's variable was empty.
+        guard !text.hasPrefix("-") else {
+            throw Unreadable(
+                "\(quoted(text)) begins with a dash, as a flag does; for a file of that name write ./ before it")
         }
         return text
     }

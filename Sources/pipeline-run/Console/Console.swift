@@ -8,7 +8,7 @@ import Pipeline
 /// all logs are. A terminal that is held up (Ctrl-S) holds up nothing: it misses lines, and is told how many.
 final class Console: Sendable {
     private enum Item: Sendable {
-        case event(OrderEvent, Timestamp)
+        case event(EventLine, Timestamp, isNotice: Bool)
         case text(String)
         /// Time to look at what is held back.
         case tick
@@ -33,7 +33,6 @@ final class Console: Sendable {
     private let progress: Progress?
     private let loggers: [ServiceKind: Logger]
     private let items: (stream: AsyncStream<Item>, continuation: AsyncStream<Item>.Continuation)
-    private let leftOut = Lock<Int64>(0)
 
     /// - Parameters:
     ///   - book: what the progress of a run with a maximum is read from; nil for no such line.
@@ -60,7 +59,10 @@ final class Console: Sendable {
     func show(_ event: OrderEvent) {
         guard showsEvents else { return }
         if isPretty {
-            add(.event(event, .now()))
+            guard let line = EventLine(event) else { return }
+            var isNotice = false
+            if case .notified = event { isNotice = true }
+            add(.event(line, .now(), isNotice: isNotice))
         } else {
             log(event)
         }
@@ -91,7 +93,10 @@ final class Console: Sendable {
     }
 
     private func add(_ item: Item) {
-        if case .dropped = items.continuation.yield(item) { leftOut.withLock { $0 += 1 } }
+        switch items.continuation.yield(item) {
+        case .dropped(.event), .dropped(.text): logs.writer.lose()
+        default: break
+        }
     }
 
     // MARK: A terminal
@@ -99,25 +104,22 @@ final class Console: Sendable {
     private func printItems() async {
         var drawn: ContinuousClock.Instant?
         var held: [(due: ContinuousClock.Instant, line: String)] = []
+        var nextLook: ContinuousClock.Instant?
         for await item in items.stream {
             let now = ContinuousClock.now
-            writeLeftOut()
             switch item {
-            case .event(let event, let time):
-                guard let line = EventLine(event)?.text(at: time, colors: colors) else { continue }
-                if case .notified = event {
-                    if held.isEmpty { tick(after: Self.noticeDelay) }
-                    held.append((now + Self.noticeDelay, line))
-                } else {
-                    write(line)
-                }
-            case .text(let text):
-                write(text)
-            case .tick:
-                let due = held.prefix { $0.due <= now }
-                for notice in due { write(notice.line) }
-                held.removeFirst(due.count)
-                if let next = held.first { tick(after: now.duration(to: next.due)) }
+            case .event(let event, let time, let isNotice):
+                let line = event.text(at: time, colors: colors)
+                if isNotice { held.append((now + Self.noticeDelay, line)) } else { write(line) }
+            case .text(let text): write(text)
+            case .tick: break
+            }
+            let due = held.prefix { $0.due <= now }
+            for notice in due { write(notice.line) }
+            held.removeFirst(due.count)
+            if let next = held.first, nextLook.map({ $0 <= now }) ?? true {
+                tick(after: now.duration(to: next.due))
+                nextLook = next.due
             }
             if drawn.map({ $0.duration(to: now) >= Self.redrawInterval }) ?? true {
                 drawProgress()
@@ -125,7 +127,6 @@ final class Console: Sendable {
             }
         }
         for notice in held { write(notice.line) }
-        writeLeftOut()
         // So that nothing of it stands behind the shell's prompt.
         if progress != nil { logs.writer.write(Array("\r\u{1b}[K".utf8)) }
     }
@@ -139,17 +140,10 @@ final class Console: Sendable {
         }
     }
 
-    private func writeLeftOut() {
-        let count = leftOut.withLock { $0 }
-        guard count > 0, logs.writer.write(bytes(of: "… \(count) lines left out, since the terminal was too slow"))
-        else {
-            return
-        }
-        leftOut.withLock { $0 -= count }
-    }
-
     private func write(_ line: String) {
-        if !logs.writer.write(bytes(of: line)) { leftOut.withLock { $0 += 1 } }
+        logs.writer.write(bytes(of: line)) { lost in
+            self.bytes(of: "… \(lost) lines left out, since the terminal was too slow")
+        }
     }
 
     private func bytes(of line: String) -> [UInt8] {

@@ -66,8 +66,9 @@ struct QueueWatch: Sendable {
     func lost(ofOpen open: Int64) async -> Int64 {
         guard open > 0 else { return 0 }
         var lost: Int64 = 0
+        let end = ContinuousClock.now + .seconds(15)
         // The broker puts back what a closed channel held only after the channel is closed.
-        for _ in 0..<20 {
+        for _ in 0..<20 where ContinuousClock.now < end {
             guard let depth = await lastDepth() else {
                 logger.warning("The broker cannot be asked for its queues; \(open) orders are taken to be still queued")
                 return 0

@@ -66,6 +66,7 @@ import Testing
         let configuration = try configure(.all, ["--max-orders", "3", "--log-format", "pretty"])
         let console = Console(logs, configuration, progressOf: RunBook(mostOpen: 9), terminal: terminal)
         try await console.whilePrinting { console.show(.ordered(Self.order, Self.identity)) }
+        logs.writer.flush()
         try pipe.fileHandleForWriting.close()
         let shown = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
         #expect(shown.contains("#42"))
@@ -83,25 +84,25 @@ import Testing
         let console = Console(
             logs, try configure(.all, ["--log-format", "pretty"]), progressOf: nil, terminal: terminal)
         let reader = pipe.fileHandleForReading
-        let isTold = Lock(false)
+        let hasRoom = Lock(false)
+        async let read = RawHTTP.blocking {
+            while !hasRoom.withLock({ $0 }) { usleep(1_000) }
+            return try reader.readToEnd() ?? Data()
+        }
         try await console.whilePrinting {
             for _ in 0..<30_000 { console.show(.ordered(Self.order, Self.identity)) }
-            Thread.detachNewThread {
-                var last = ""
-                while case let data = reader.availableData, !data.isEmpty {
-                    last = last.suffix(200) + String(decoding: data, as: UTF8.self)
-                    if last.contains(" lines left out, since the terminal was too slow") {
-                        isTold.withLock { $0 = true }
-                    }
-                }
-            }
-            while !isTold.withLock({ $0 }) {
-                console.show(.ordered(Self.order, Self.identity))
-                try await Task.sleep(for: .milliseconds(10))
-            }
+            while logs.writer.lostLines == 0 { try await Task.sleep(for: .milliseconds(10)) }
+            hasRoom.withLock { $0 = true }
+            try await RawHTTP.blocking { logs.writer.flush(patience: .seconds(10)) }
+            console.show(.ordered(Self.order, Self.identity))
         }
-        logs.writer.flush(within: .seconds(10))
+        try await RawHTTP.blocking { logs.writer.flush(patience: .seconds(10)) }
         try pipe.fileHandleForWriting.close()
+        let lines = String(decoding: try await read, as: UTF8.self).split(separator: "\n")
+        let notices = lines.filter { $0.hasPrefix("… ") }
+        let missed = notices.compactMap { $0.split(separator: " ").dropFirst().first.flatMap { Int($0) } }
+        #expect(notices.allSatisfy { $0.hasSuffix(" lines left out, since the terminal was too slow") })
+        #expect(!notices.isEmpty && missed.reduce(0, +) + lines.count - notices.count == 30_001)
     }
 
     @Test func `progress goes from empty to full`() {

@@ -20,7 +20,7 @@ package struct LogOutput: Sendable {
 
     /// The lowest level that is shown.
     package let level: Logger.Level
-    /// Writes the lines; whoever else prints on the same descriptor uses it too, so that lines do not mix.
+    /// Writes the lines; whoever else prints on the same descriptor uses it too.
     package let writer: LineWriter
     let style: Style
     let now: @Sendable () -> Timestamp
@@ -31,7 +31,7 @@ package struct LogOutput: Sendable {
     package init(
         format: LogFormat = .auto,
         level: Logger.Level = .info,
-        writer: LineWriter = LineWriter(descriptor: 2),
+        writer: LineWriter = .standardError,
         terminal: TerminalCapabilities = TerminalCapabilities(descriptor: 2),
         now: @escaping @Sendable () -> Timestamp = LogOutput.wallClock
     ) {

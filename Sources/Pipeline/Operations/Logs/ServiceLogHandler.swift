@@ -32,9 +32,18 @@ package struct ServiceLogHandler: LogHandler {
             service: service,
             message: event.message.description,
             metadata: all.sorted { $0.key < $1.key })
+        output.writer.write(bytes(of: record)) { lost in
+            bytes(
+                of: LogRecord(
+                    time: record.time, level: .warning, service: service,
+                    message: "\(lost) lines are missing here: they were not read in time", metadata: []))
+        }
+    }
+
+    private func bytes(of record: LogRecord) -> [UInt8] {
         switch output.style {
-        case .json: output.writer.write(JSONLogLine.bytes(record))
-        case .pretty(let colors): output.writer.write(PrettyLogLine.bytes(record, colors: colors))
+        case .json: JSONLogLine.bytes(record)
+        case .pretty(let colors): PrettyLogLine.bytes(record, colors: colors)
         }
     }
 }

@@ -92,7 +92,7 @@ enum Question {
     /// Asks on standard error and waits for a line on standard input. Anything but `y` or `yes` is a no, and so is a
     /// stop signal.
     static func isAnsweredYes(_ question: String) -> Bool {
-        LineWriter(descriptor: 2).write(Array("\(question) [y/N] ".utf8))
+        LineWriter.standardError.write(Array("\(question) [y/N] ".utf8))
         var waiting = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
         while unsafe poll(&waiting, 1, 200) == 0 {
             if Task.isCancelled { return false }
