@@ -92,3 +92,18 @@ import Testing
         }
     }
 }
+
+@Suite struct CrewTests {
+    @Test(
+        arguments: [("1", 1, nil), ("64", 64, nil), ("64/256", 64, 256), ("64/64", 64, 64)] as [(Substring, Int, Int?)])
+    func isReadAsItIsNamed(text: Substring, concurrency: Int, prefetch: Int?) throws {
+        let crew = try #require(Crew(text))
+        #expect(crew.concurrency == concurrency && crew.prefetch == prefetch)
+        #expect(crew.name == "concurrency \(text)")
+    }
+
+    @Test(arguments: ["", "0", "x", "1001", "64/", "64/63", "64/65536", "/64", "1/2/3", "-1"] as [Substring])
+    func whatMakesNoSenseIsNone(text: Substring) {
+        #expect(Crew(text) == nil)
+    }
+}

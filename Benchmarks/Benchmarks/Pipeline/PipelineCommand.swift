@@ -12,7 +12,10 @@ struct PipelineCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How often there is a payment service, several by comma.", valueName: "list"))
     var replicas: String?
 
-    @Option(help: ArgumentHelp("Messages in work at once in a service, several by comma.", valueName: "list"))
+    @Option(
+        help: ArgumentHelp(
+            "Messages in work at once in a service, as in 64, or with a prefetch above that, as in 64/256; several by comma.",
+            valueName: "list"))
     var concurrency: String?
 
     @Option(help: ArgumentHelp("Orders of a run.", valueName: "n"))
@@ -21,7 +24,7 @@ struct PipelineCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How often each contender runs.", valueName: "n"))
     var rounds: Int?
 
-    @Flag(help: "One round, payment twice, concurrency 1 and 64, fewer orders: a look, not a measurement.")
+    @Flag(help: "One round, payment twice, concurrency 1 and 64/256, fewer orders: a look, not a measurement.")
     var quick = false
 
     @OptionGroup var output: ReportOptions
@@ -31,7 +34,7 @@ struct PipelineCommand: AsyncParsableCommand {
             throw ValidationError("--rounds and --orders must be above zero.")
         }
         _ = try numbers(replicas, "--replicas", up: 16)
-        _ = try numbers(concurrency, "--concurrency", up: 1_000)
+        _ = try crews()
     }
 
     func run() async throws {
@@ -39,9 +42,19 @@ struct PipelineCommand: AsyncParsableCommand {
         let benchmark = PipelineBenchmark(
             programs: PipelinePrograms(pipelineRun: pipelineRun),
             replicas: try numbers(replicas, "--replicas", up: 16) ?? (quick ? [2] : [1, 2, 4]),
-            concurrencies: try numbers(concurrency, "--concurrency", up: 1_000) ?? (quick ? [1, 64] : [1, 4, 16, 64]),
-            orders: orders ?? (quick ? 1_000 : 3_000), rounds: rounds ?? (quick ? 1 : 3))
+            crews: try crews(), orders: orders ?? (quick ? 1_000 : 3_000), rounds: rounds ?? (quick ? 1 : 3))
         try output.publish(try await benchmark.run(), earlier: earlier)
+    }
+
+    private func crews() throws -> [Crew] {
+        try (concurrency ?? (quick ? "1,64/256" : "1,4,16,64,64/256")).split(separator: ",").map { part in
+            guard let crew = Crew(part) else {
+                throw ValidationError(
+                    "--concurrency: '\(part)' is no number from 1 to 1000, nor one with a prefetch of at least that, as 64/256."
+                )
+            }
+            return crew
+        }
     }
 
     private func numbers(_ list: String?, _ flag: String, up highest: Int) throws -> [Int]? {

@@ -14,15 +14,40 @@ struct PipelineContender: Sendable {
     var form: Form
     /// Payment replicas: processes, or consumers in `all`.
     var replicas: Int
-    /// Messages in work at once, and the prefetch.
-    var concurrency = 1
+    var crew = Crew()
 
     var name: String {
         switch form {
         case .pika: Self.baseline
-        case .separate: "services, concurrency \(concurrency)"
-        case .all: "all, concurrency \(concurrency)"
+        case .separate: "services, \(crew.name)"
+        case .all: "all, \(crew.name)"
         }
+    }
+}
+
+/// How much a consumer has in work: `64`, or with a prefetch above that `64/256`.
+struct Crew: Sendable, Equatable {
+    /// Messages in work at once.
+    var concurrency = 1
+    /// What the broker hands out ahead; nil for the concurrency.
+    var prefetch: Int?
+
+    /// Nil for what cannot be read, or makes no sense.
+    init?(_ text: Substring) {
+        let numbers = text.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard numbers.count <= 2, let concurrency = numbers[0], (1...1_000).contains(concurrency) else { return nil }
+        self.concurrency = concurrency
+        guard numbers.count == 2 else { return }
+        guard let prefetch = numbers[1], (concurrency...65_535).contains(prefetch) else { return nil }
+        self.prefetch = prefetch
+    }
+
+    init() {}
+
+    var name: String { "concurrency \(concurrency)" + (prefetch.map { "/\($0)" } ?? "") }
+
+    var arguments: [String] {
+        ["--concurrency", "\(concurrency)"] + (prefetch.map { ["--prefetch", "\($0)"] } ?? [])
     }
 }
 

@@ -31,7 +31,7 @@ struct PipelinePrograms: Sendable {
             ]
         }
         if role == .all { arguments += ["--replicas", "payment=\(contender.replicas)"] }
-        if role != .generator { arguments += ["--concurrency", "\(contender.concurrency)"] }
+        if role != .generator { arguments += contender.crew.arguments }
         if let seconds = load.seconds {
             arguments += [
                 "--batch", "1-1", "--interval", "\(seconds)-\(seconds)", "--payment-time", "0-0",

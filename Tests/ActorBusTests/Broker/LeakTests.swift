@@ -30,7 +30,7 @@ import Testing
             for _ in 0..<5 { try await round() }
             try await Task.sleep(for: .milliseconds(300))
             let (threads, descriptors) = (ProcessFacts.threads, ProcessFacts.descriptors)
-            for number in 0..<200 {
+            for number in 0..<500 {
                 try await round()
                 // Not more than a few at once, however fast they come.
                 if number % 50 == 0, try await !isSettled(threads, descriptors) { break }
