@@ -59,8 +59,8 @@ enum Program {
         let stop = StopSignal()
         try StopSignals.listen(
             first: {
-                stop.stop()
                 logger.info("Stopping: what is in hand is finished; a second signal ends at once")
+                stop.stop()
             },
             second: {
                 // The private broker's guard ends it as soon as this process is gone.
@@ -80,8 +80,9 @@ enum Program {
         }
     }
 
-    /// Prints the line of data that `all` ends with; what went wrong is said before it.
+    /// Prints the line of data that `all` ends with; that orders are lost is said before it.
     private static func finish(_ outcome: AllRun.Outcome, _ logger: Logger) throws -> Int32 {
+        LineWriter.standardError.flush()
         if outcome.lost > 0 {
             logger.error(
                 "\(outcome.lost) orders are lost: confirmed by the broker, not settled, and in no queue",

@@ -4,8 +4,8 @@ import Pipeline
 
 /// Shows events: lines for a person on a terminal, log lines elsewhere. All of it goes to standard error.
 ///
-/// Lines for a terminal are brought into order by a task of their own; log lines are written where the event happens, as
-/// all logs are. A terminal that is held up (Ctrl-S) holds up nothing: it misses lines, and is told how many.
+/// Lines for a terminal are brought into order by a task of their own; log lines are made where the event happens, as all
+/// logs are. A terminal that is held up (Ctrl-S) holds up nothing: it misses lines, and is told how many.
 final class Console: Sendable {
     private enum Item: Sendable {
         case event(EventLine, Timestamp, isNotice: Bool)
@@ -94,7 +94,7 @@ final class Console: Sendable {
 
     private func add(_ item: Item) {
         switch items.continuation.yield(item) {
-        case .dropped(.event), .dropped(.text): logs.writer.lose()
+        case .dropped(.event), .dropped(.text): logs.writer.lose { self.notice($0) }
         default: break
         }
     }
@@ -128,22 +128,21 @@ final class Console: Sendable {
         }
         for notice in held { write(notice.line) }
         // So that nothing of it stands behind the shell's prompt.
-        if progress != nil { logs.writer.write(Array("\r\u{1b}[K".utf8)) }
+        if progress != nil { logs.writer.writePassing(Array("\r\u{1b}[K".utf8)) }
     }
 
     private func tick(after delay: Duration) {
-        let continuation = items.continuation
         Task {
             // Not cancelled by anyone; after the end of the stream a tick changes nothing.
             try? await Task.sleep(for: delay)
-            continuation.yield(.tick)
+            self.add(.tick)
         }
     }
 
-    private func write(_ line: String) {
-        logs.writer.write(bytes(of: line)) { lost in
-            self.bytes(of: "… \(lost) lines left out, since the terminal was too slow")
-        }
+    private func write(_ line: String) { logs.writer.write(bytes(of: line)) { self.notice($0) } }
+
+    private func notice(_ lost: UInt64) -> [UInt8] {
+        bytes(of: "… \(lost) lines left out, since the terminal was too slow")
     }
 
     private func bytes(of line: String) -> [UInt8] {
@@ -154,7 +153,7 @@ final class Console: Sendable {
     private func drawProgress() {
         guard let progress else { return }
         let summary = RunSummary(progress.book.now, elapsed: .zero)
-        logs.writer.write(Array("\r\u{1b}[K\(summary.progress(of: progress.maximum))\r".utf8))
+        logs.writer.writePassing(Array("\r\u{1b}[K\(summary.progress(of: progress.maximum))\r".utf8))
     }
 
     // MARK: Log lines

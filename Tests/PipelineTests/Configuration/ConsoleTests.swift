@@ -66,7 +66,7 @@ import Testing
         let configuration = try configure(.all, ["--max-orders", "3", "--log-format", "pretty"])
         let console = Console(logs, configuration, progressOf: RunBook(mostOpen: 9), terminal: terminal)
         try await console.whilePrinting { console.show(.ordered(Self.order, Self.identity)) }
-        logs.writer.flush()
+        logs.writer.flush(patience: .seconds(10))
         try pipe.fileHandleForWriting.close()
         let shown = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
         #expect(shown.contains("#42"))

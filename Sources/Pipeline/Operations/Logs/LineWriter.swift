@@ -16,7 +16,7 @@ package final class LineWriter: Sendable {
     /// The one for standard error, which all of a process write to, so that their lines do not mix.
     package static let standardError = LineWriter(descriptor: 2)
 
-    private struct State: Sendable {
+    fileprivate struct State: Sendable {
         /// Lines that the thread has yet to take.
         var backlog: [UInt8] = []
         /// What the thread has taken and not written, in bytes.
@@ -24,8 +24,13 @@ package final class LineWriter: Sendable {
         /// Whether the thread is at work, or has been told.
         var isWriting = false
         var lost: UInt64 = 0
-        /// How many found no room since the last one that did.
+        /// How many found no room since the last one that did, and what tells of them.
         var gap: UInt64 = 0
+        var notice: (@Sendable (UInt64) -> [UInt8])?
+        /// How often something was written.
+        var writes: UInt64 = 0
+        /// `writes` when a flush gave up; the next one does at once where nothing was written since.
+        var writesAtGivingUp: UInt64?
         /// A line was cut off in the middle, so the next one starts on a line of its own.
         var isMidLine = false
     }
@@ -34,6 +39,9 @@ package final class LineWriter: Sendable {
     package static let largestBacklog = 1 << 20
     /// What a pipe takes in one piece (POSIX, PIPE_BUF), so that lines of several processes do not mix in it.
     private static let takenWhole = 4_096
+
+    /// What tells of missing lines where there is no style to do it in.
+    package static let plainNotice: @Sendable (UInt64) -> [UInt8] = { Array("… \($0) lines are missing here\n".utf8) }
 
     private let descriptor: LineDescriptor
     /// Nil where the system has no thread to give: then whoever logs waits for the reader.
@@ -52,18 +60,27 @@ package final class LineWriter: Sendable {
     ///
     /// - Parameters:
     ///   - line: its bytes, the line break included.
-    ///   - notice: a line that tells of so many that are missing before this one; nil leaves it to the next one.
-    package func write(_ line: [UInt8], afterGap notice: ((UInt64) -> [UInt8])? = nil) {
+    ///   - notice: a line that tells of so many that are missing where there was no room.
+    package func write(_ line: [UInt8], gap notice: @escaping @Sendable (UInt64) -> [UInt8] = plainNotice) {
+        put(line) { state in
+            state.lost += 1
+            state.gap += 1
+            state.notice = notice
+        }
+    }
+
+    /// Leaves something to be written that nobody misses where there is no room, such as a line that is drawn again.
+    package func writePassing(_ bytes: [UInt8]) { put(bytes) { _ in } }
+
+    private func put(_ line: [UInt8], orElse lose: (inout State) -> Void) {
         let mustStart = state.withLock { state in
-            var bytes = line
-            if state.gap > 0, let notice { bytes = notice(state.gap) + line }
-            guard state.backlog.count + state.underWay + bytes.count <= Self.largestBacklog else {
-                state.lost += 1
-                state.gap += 1
+            guard state.hasRoom(for: line.count) else {
+                lose(&state)
                 return false
             }
-            if notice != nil { state.gap = 0 }
-            state.backlog += bytes
+            // A little above the bound, rather than to have room for the line and none for what stands before it.
+            state.backlog += state.takeNotice()
+            state.backlog += line
             defer { state.isWriting = true }
             return !state.isWriting
         }
@@ -75,24 +92,39 @@ package final class LineWriter: Sendable {
         }
     }
 
-    /// Counts a line that its owner had to give up.
-    package func lose() {
+    /// Counts a line that its owner had to give up; told of as in `write`.
+    package func lose(gap notice: @escaping @Sendable (UInt64) -> [UInt8]) {
         state.withLock { state in
             state.lost += 1
             state.gap += 1
+            state.notice = notice
         }
     }
 
+    /// Whether a flush gave up, and nothing was written since.
+    var isStuck: Bool { state.withLock { $0.isStuck } }
+
     /// Waits until all is written: before the process ends, or writes where the same reader reads. Blocks the calling
-    /// thread; gives up when the reader takes nothing for `patience`, and after ten times that.
+    /// thread; gives up when the reader takes nothing for `patience`, and after three times that.
     package func flush(patience: Duration = .seconds(1)) {
         let began = ContinuousClock.now
-        var last = (left: Int.max, since: began)
+        var last = (writes: UInt64.max, since: began)
+        // A machine that stands still is no reader that takes nothing, so time alone does not tell.
+        var looks = 0
         while true {
-            let left = state.withLock { $0.isWriting ? max($0.backlog.count + $0.underWay, 1) : 0 }
+            let (isDone, writes) = state.withLock { state in
+                (!state.isWriting || state.isStuck, state.writes)
+            }
+            if isDone { return }
             let now = ContinuousClock.now
-            if left != last.left { last = (left, now) }
-            if left == 0 || now - last.since > patience || now - began > patience * 10 { return }
+            if writes != last.writes {
+                last = (writes, now)
+                looks = 0
+            }
+            looks += 1
+            if looks > 20, now - last.since > patience || now - began > patience * 3 {
+                return state.withLock { $0.writesAtGivingUp = writes }
+            }
             usleep(1_000)
         }
     }
@@ -112,7 +144,8 @@ package final class LineWriter: Sendable {
 
     private func takeBacklog() -> [UInt8] {
         state.withLock { state in
-            let batch = state.backlog
+            // Where nothing has come since, it is told now that something is missing.
+            let batch = state.backlog.isEmpty ? state.takeNotice() : state.backlog
             state.backlog = []
             state.underWay = batch.count
             state.isWriting = !batch.isEmpty
@@ -135,9 +168,25 @@ package final class LineWriter: Sendable {
         let count = descriptor.write(lines)
         state.withLock { state in
             state.underWay -= lines.count
+            state.writes += 1
             guard count < lines.count else { return }
             state.lost += UInt64(lines.dropFirst(count).count { $0 == lineBreak })
             if count > 0 { state.isMidLine = lines[lines.startIndex + count - 1] != lineBreak }
         }
+    }
+}
+
+extension LineWriter.State {
+    fileprivate var isStuck: Bool { isWriting && writesAtGivingUp == writes }
+
+    fileprivate func hasRoom(for bytes: Int) -> Bool {
+        backlog.count + underWay + bytes <= LineWriter.largestBacklog
+    }
+
+    /// What tells of the lines that are missing here; nothing where none are.
+    fileprivate mutating func takeNotice() -> [UInt8] {
+        guard gap > 0, let notice else { return [] }
+        defer { gap = 0 }
+        return notice(gap)
     }
 }

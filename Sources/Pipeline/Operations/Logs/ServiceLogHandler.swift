@@ -32,7 +32,7 @@ package struct ServiceLogHandler: LogHandler {
             service: service,
             message: event.message.description,
             metadata: all.sorted { $0.key < $1.key })
-        output.writer.write(bytes(of: record)) { lost in
+        output.writer.write(bytes(of: record)) { [self] lost in
             bytes(
                 of: LogRecord(
                     time: record.time, level: .warning, service: service,
