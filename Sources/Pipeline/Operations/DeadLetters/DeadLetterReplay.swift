@@ -19,9 +19,14 @@ package struct DeadLetterReplay: Sendable {
 
     /// Returns when the message is in the main queue, and only there: the default exchange takes the queue's name as
     /// routing key. Throws as `Publisher.publish` does.
+    ///
+    /// Begun at once, so that messages go in the order of the calls. Carried through when the task is cancelled, within
+    /// the publisher's deadline: cut short, it would leave the letter beside its message.
     package func send(_ letter: StoredDeadLetter) async throws {
-        try await publisher.publish(
-            DeadLetter.replayed(letter.message), to: "", routingKey: letter.queue.rawValue, mandatory: true)
+        try await Task.immediate {
+            try await publisher.publish(
+                DeadLetter.replayed(letter.message), to: "", routingKey: letter.queue.rawValue, mandatory: true)
+        }.value
     }
 }
 
