@@ -186,7 +186,11 @@ extension LineWriter.State {
     /// What tells of the lines that are missing here; nothing where none are.
     fileprivate mutating func takeNotice() -> [UInt8] {
         guard gap > 0, let notice else { return [] }
-        defer { gap = 0 }
+        defer {
+            gap = 0
+            // It may hold what holds the writer.
+            self.notice = nil
+        }
         return notice(gap)
     }
 }
