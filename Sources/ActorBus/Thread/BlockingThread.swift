@@ -1,7 +1,6 @@
-/// A thread of its own for one actor, ended with the last reference. Ending does not wait, so that reference may be
-/// dropped on the thread itself. The actor must hold this object, or outlive none of its own work.
-///
-/// Tasks may prefer it too. They hold it as long as they do, so none is left without a thread.
+/// A thread of its own for one actor, or for tasks that block, ended with the last reference. Ending does not wait, so
+/// that reference may be dropped on the thread itself. The actor must hold this object, or outlive none of its own work;
+/// tasks that prefer the thread hold it as long as they do.
 package final class BlockingThread: TaskExecutor {
     /// Runs jobs for as long as this object lives.
     package let executor: ThreadExecutor

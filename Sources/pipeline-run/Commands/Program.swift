@@ -25,7 +25,7 @@ enum Program {
             end(try await run(configuration, logs, logger))
         } catch {
             // So that there is room for it.
-            logs.writer.flush()
+            LineWriter.standardError.flush()
             logger.error("\(error)", metadata: ["exit": .stringConvertible(ExitStatus.of(error))])
             end(ExitStatus.of(error))
         }
@@ -82,8 +82,8 @@ enum Program {
 
     /// Prints the line of data that `all` ends with; that orders are lost is said before it.
     private static func finish(_ outcome: AllRun.Outcome, _ logger: Logger) throws -> Int32 {
-        LineWriter.standardError.flush()
         if outcome.lost > 0 {
+            LineWriter.standardError.flush()
             logger.error(
                 "\(outcome.lost) orders are lost: confirmed by the broker, not settled, and in no queue",
                 metadata: ["lost": .stringConvertible(outcome.lost)])

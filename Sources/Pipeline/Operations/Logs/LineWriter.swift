@@ -62,11 +62,7 @@ package final class LineWriter: Sendable {
     ///   - line: its bytes, the line break included.
     ///   - notice: a line that tells of so many that are missing where there was no room.
     package func write(_ line: [UInt8], gap notice: @escaping @Sendable (UInt64) -> [UInt8] = plainNotice) {
-        put(line) { state in
-            state.lost += 1
-            state.gap += 1
-            state.notice = notice
-        }
+        put(line) { $0.lose(notice) }
     }
 
     /// Leaves something to be written that nobody misses where there is no room, such as a line that is drawn again.
@@ -94,11 +90,7 @@ package final class LineWriter: Sendable {
 
     /// Counts a line that its owner had to give up; told of as in `write`.
     package func lose(gap notice: @escaping @Sendable (UInt64) -> [UInt8]) {
-        state.withLock { state in
-            state.lost += 1
-            state.gap += 1
-            state.notice = notice
-        }
+        state.withLock { $0.lose(notice) }
     }
 
     /// Whether a flush gave up, and nothing was written since.
@@ -181,6 +173,12 @@ extension LineWriter.State {
 
     fileprivate func hasRoom(for bytes: Int) -> Bool {
         backlog.count + underWay + bytes <= LineWriter.largestBacklog
+    }
+
+    fileprivate mutating func lose(_ notice: @escaping @Sendable (UInt64) -> [UInt8]) {
+        lost += 1
+        gap += 1
+        self.notice = notice
     }
 
     /// What tells of the lines that are missing here; nothing where none are.
