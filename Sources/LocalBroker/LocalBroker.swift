@@ -54,6 +54,8 @@ public final class LocalBroker: Sendable {
             folder: folder.path, removesFolder: folder.isTemporary, searchPath: installation.searchPath,
             lock: folder.lock)
         do {
+            let version = ServerVersion(of: installation)
+            try folder.checkWriter(against: version)
             let ports = try Loopback.freePorts(1 + 2 * options.nodes)
             let files = NodeFiles(folder: folder, installation: installation, options: options, epmdPort: ports[0])
             let plans = (1...options.nodes).map {
@@ -63,6 +65,7 @@ public final class LocalBroker: Sendable {
                 plans: plans, files: files, processes: processes, startTimeout: options.startTimeout)
             try await broker.bringUp(isFormed: folder.isFormed, deadline: deadline)
             try folder.markFormed(nodes: options.nodes)
+            try folder.noteWriter(version)
             return broker
         } catch {
             // What never answered holds nothing worth an orderly end.
@@ -227,6 +230,9 @@ public final class LocalBroker: Sendable {
             // A node that was told to end did not fail.
             try ensureRunning()
             if let status = processes.exitStatus(plan.processName) {
+                let tail = Posix.tail(of: files.log(of: plan), limit: 1 << 20)
+                let installed = ServerVersion(of: files.installation)
+                if let refusal = files.folder.refusal(inLog: tail, installed: installed) { throw refusal }
                 throw LocalBrokerError(
                     .startFailed,
                     "the RabbitMQ server \(plan.erlangName) ended with status \(status) before it answered",
