@@ -62,7 +62,7 @@ enum LetterText {
     /// One line of JSON.
     static func json(_ letter: StoredDeadLetter, withBody: Bool) -> String {
         let properties = letter.message.properties
-        var json = JSONWriter(capacity: 1024)
+        var json = JSONWriter(capacity: 1024, isForTerminal: true)
         json.beginObject()
         json.name("queue")
         json.string(letter.queue.rawValue)
