@@ -34,6 +34,57 @@ enum SystemCall {
         return (descriptor, descriptor < 0 ? errno : 0)
     }
 
+    /// The size of a file in bytes; nil where there is none.
+    static func size(of path: String) -> Int64? {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 ? Int64(status.st_size) : nil
+    }
+
+    /// Removes a file where there is one.
+    static func removeFile(_ path: String) { _ = unsafe unlink(path) }
+
+    /// Gives a file another name, for good once this returns. 0, or the error number.
+    static func rename(_ path: String, to name: String, in folder: String) -> CInt {
+        #if canImport(Glibc)
+            guard unsafe Glibc.rename(path, name) == 0 else { return errno }
+        #elseif canImport(Musl)
+            guard unsafe Musl.rename(path, name) == 0 else { return errno }
+        #else
+            guard unsafe Darwin.rename(path, name) == 0 else { return errno }
+        #endif
+        let descriptor = unsafe open(folder, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return errno }
+        defer { closeFile(descriptor) }
+        return fsync(descriptor) == 0 ? 0 : errno
+    }
+
+    /// What kind of network volume a folder is on; nil for a disk of the machine, or where the system does not say.
+    static func networkVolume(at path: String) -> String? {
+        #if os(Linux)
+            var status = statfs()
+            guard unsafe statfs(path, &status) == 0 else { return nil }
+            return networkVolume(type: UInt32(truncatingIfNeeded: status.f_type))
+        #else
+            return nil
+        #endif
+    }
+
+    /// The kinds by their numbers in Linux (statfs(2)).
+    static func networkVolume(type: UInt32) -> String? {
+        switch type {
+        case 0x6969: "nfs"
+        case 0x517B, 0xFE53_4D42, 0xFF53_4D42: "smb/cifs"
+        case 0x0102_1997: "9p"
+        case 0x6573_5546: "fuse"
+        case 0x00C3_6400: "ceph"
+        case 0x5346_414F, 0x6B41_4653: "afs"
+        case 0x0BD0_0BD0: "lustre"
+        case 0x0116_1970: "gfs2"
+        case 0x7461_636F: "ocfs2"
+        default: nil
+        }
+    }
+
     /// Opens a file that exists. The descriptor, or -1.
     static func openToRead(_ path: String) -> CInt {
         unsafe open(path, O_RDONLY | O_CLOEXEC)

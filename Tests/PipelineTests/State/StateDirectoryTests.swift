@@ -77,6 +77,17 @@ struct StateDirectoryTests {
         }
     }
 
+    @Test(
+        "a network volume is named",
+        arguments: [
+            (0x6969, "nfs"), (0xFF53_4D42, "smb/cifs"), (0xFE53_4D42, "smb/cifs"), (0x0102_1997, "9p"),
+            (0x6573_5546, "fuse"), (0x00C3_6400, "ceph"), (0xEF53, nil), (0x5846_5342, nil), (0x0102_1994, nil),
+            (0x794C_7630, nil),
+        ] as [(UInt32, String?)])
+    func networkVolumes(type: UInt32, name: String?) {
+        #expect(SystemCall.networkVolume(type: type) == name)
+    }
+
     @Test("is examined without being made")
     func condition() throws {
         let folder = try TemporaryFolder()
