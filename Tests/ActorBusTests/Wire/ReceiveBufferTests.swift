@@ -55,8 +55,11 @@ import Testing
 
     @Test(
         arguments: [
-            Wire.frame(3, Array(repeating: 0, count: 4_089)), [1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0],
-            [3, 0, 0, 0x7F, 0xFF, 0xFF, 0xF8, 0],
+            Wire.frame(1, Array(repeating: 0, count: 4_089)), Wire.frame(8, Array(repeating: 0, count: 4_089)), [1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0],
+            [1, 0, 0, 0x7F, 0xFF, 0xFF, 0xF8, 0], [8, 0, 0, 0x7F, 0xFF, 0xFF, 0xF8, 0],
+            Array(Wire.frame(3, Array(repeating: 0, count: 5_000)).dropLast()) + [0],
+            Array(Wire.frame(2, Array(repeating: 0, count: 5_000)).dropLast()) + [0],
+            Array(Wire.frame(2, Array(repeating: 0, count: (1 << 20) + 1)).dropLast()) + [0],
             [1, 0, 0, 0, 0, 0, 0, 0xCD], [0, 0, 0, 0, 0, 0, 0, 0xCE], [4, 0, 0, 0, 0, 0, 0, 0xCE],
             Array("HTTP/1.1 400 Bad Request".utf8),
             Array("AMQP".utf8) + [0, 0, 9, 1], [0x15, 3, 3, 0, 2, 2, 40, 0],
