@@ -55,7 +55,8 @@ public final class LocalBroker: Sendable {
             lock: folder.lock)
         do {
             let ports = try Loopback.freePorts(1 + 2 * options.nodes)
-            let files = NodeFiles(folder: folder, installation: installation, options: options, epmdPort: ports[0])
+            let files = NodeFiles(
+                folder: folder, installation: installation, options: options, epmdPort: ports[0], mark: processes.mark)
             let plans = (1...options.nodes).map {
                 NodePlan(number: $0, amqpPort: ports[2 * $0 - 1], distributionPort: ports[2 * $0])
             }

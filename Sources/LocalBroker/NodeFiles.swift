@@ -18,6 +18,8 @@ struct NodeFiles: Sendable {
     let installation: Installation
     let options: LocalBrokerOptions
     let epmdPort: UInt16
+    /// See ``Guard/mark``.
+    let mark: (name: String, value: String)
 
     static let epmdName = "epmd"
 
@@ -26,6 +28,7 @@ struct NodeFiles: Sendable {
     /// The variables that a node and the command-line tools agree on.
     func commonVariables(_ node: NodePlan) -> [(String, String)] {
         [
+            mark,
             ("HOME", folder.path),
             ("RABBITMQ_NODENAME", node.erlangName),
             ("RABBITMQ_DIST_PORT", "\(node.distributionPort)"),
@@ -53,7 +56,7 @@ struct NodeFiles: Sendable {
 
     func writeEpmdLauncher() throws(LocalBrokerError) {
         try writeLauncher(
-            Self.epmdName, log: "/dev/null", variables: [],
+            Self.epmdName, log: "/dev/null", variables: [mark],
             command: "epmd -address 127.0.0.1 -port \(epmdPort)")
     }
 
