@@ -17,6 +17,8 @@
 enum Posix {
     static var processIdentifier: Int32 { getpid() }
 
+    static var isRoot: Bool { geteuid() == 0 }
+
     static func environment(_ name: String) -> String? {
         unsafe getenv(name).map { unsafe String(cString: $0) }
     }
