@@ -289,6 +289,9 @@ final class Session {
         }
     }
 
+    /// Whether the rest of a message waits for the socket.
+    var isWritingALargeMessage: Bool { !outgoing.isEmpty }
+
     /// Encodes a little of the messages that are written piece by piece, a frame of each in turn.
     private func encodeBodies() throws(AMQPError) {
         while sendBuffer.count < OutgoingBody.encodedAtOnce, let body = outgoing.popFirst() {

@@ -83,12 +83,17 @@ final class PublisherCore: ChannelUser {
             guard request.isAwaited else { continue }
             do {
                 try session.publish(request, on: channel)
-                request.wasWritten = true
-                ledger.append(request)
+                wasPublished(request)
             } catch {
                 request.fail(error)
             }
         }
+    }
+
+    /// Notes a message of which some may have reached the broker.
+    func wasPublished(_ request: PublishRequest) {
+        request.wasWritten = true
+        ledger.append(request)
     }
 
     /// Whether messages wait that `pump` could take.

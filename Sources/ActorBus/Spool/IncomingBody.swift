@@ -34,6 +34,8 @@ struct IncomingBody {
     }
 
     var isWhole: Bool { missing == 0 }
+    /// What is set aside in memory, in bytes.
+    var capacity: Int { bytes.capacity }
 
     /// Adds a piece; false when that is more than was announced.
     mutating func append(_ piece: UnsafeRawBufferPointer) -> Bool {
@@ -64,7 +66,7 @@ struct IncomingBody {
 }
 
 /// A body that arrives and is not held in memory.
-private final class BodySpooling {
+final class BodySpooling {
     private let size: Int64
     private var digest = SHA256()
     private var file: SpoolFile?
@@ -86,6 +88,11 @@ private final class BodySpooling {
         } catch {
             fault = error.reason
         }
+    }
+
+    init(size: Int64, file: SpoolFile) {
+        self.size = size
+        self.file = file
     }
 
     func append(_ piece: UnsafeRawBufferPointer) {

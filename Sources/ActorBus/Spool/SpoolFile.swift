@@ -26,17 +26,18 @@ final class SpoolFile: Sendable {
     }
 
     private static func make(in folder: String) throws(SpoolFault) -> SpoolFile {
-        while true {
-            let path = "\(folder)/actorbus-\(String(UInt64.random(in: 0 ... .max), radix: 16))"
-            let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-            if descriptor < 0 && (errno == EEXIST || errno == EINTR) { continue }
-            guard descriptor >= 0 else { throw SpoolFault("no file can be made in '\(folder)': \(Socket.text(errno))") }
-            let file = SpoolFile(descriptor: descriptor)
-            guard unsafe unlink(path) == 0 else {
-                throw SpoolFault("a file in '\(folder)' cannot be made nameless: \(Socket.text(errno))")
-            }
-            return file
+        let path = "\(folder)/actorbus-\(String(UInt64.random(in: 0 ... .max), radix: 16))"
+        let file = try opened(path, O_CREAT | O_EXCL)
+        guard unsafe unlink(path) == 0 else {
+            throw SpoolFault("the name of '\(path)' cannot be taken away: \(Socket.text(errno))")
         }
+        return file
+    }
+
+    static func opened(_ path: String, _ flags: CInt = 0) throws(SpoolFault) -> SpoolFile {
+        let descriptor = unsafe open(path, O_RDWR | O_CLOEXEC | flags, 0o600)
+        guard descriptor >= 0 else { throw SpoolFault("'\(path)' cannot be opened: \(Socket.text(errno))") }
+        return SpoolFile(descriptor: descriptor)
     }
 
     /// Writes all of `bytes` at `offset`.
