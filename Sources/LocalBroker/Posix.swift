@@ -111,7 +111,7 @@ enum Posix {
     }
 
     /// The end of a file, beginning with a whole line; nothing when it cannot be read.
-    static func tail(of path: String, limit: Int = 4096) -> String? {
+    static func tail(of path: String, limit: Int = 8192) -> String? {
         guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec) else { return nil }
         return try? file.closeAfter {
             let size = try file.seek(offset: 0, from: .end)

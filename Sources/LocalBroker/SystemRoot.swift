@@ -28,5 +28,9 @@ struct SystemRoot: Sendable {
         return ["unshare"] + namespace + ["sh", "-c", Self.enter, path] + command
     }
 
-    private static let enter = #"mount --bind "$0/etc" /etc && mount --bind "$0/usr" /usr && exec "$@""#
+    /// This machine's hosts stay: a server looks its own host name up for many a connection, and would wait for a name
+    /// server.
+    private static let enter = #"""
+        mount --bind /etc/hosts "$0/etc/hosts" && mount --rbind "$0/etc" /etc && mount --bind "$0/usr" /usr && exec "$@"
+        """#
 }
