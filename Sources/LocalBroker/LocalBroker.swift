@@ -57,8 +57,7 @@ public final class LocalBroker: Sendable {
             folder: folder.path, removesFolder: folder.isTemporary, searchPath: installation.searchPath,
             lock: folder.lock)
         do {
-            let version = ServerVersion(of: installation)
-            try folder.checkWriter(against: version)
+            try folder.checkWriter(against: installation.version)
             let ports = try Loopback.freePorts(1 + 2 * options.nodes)
             let files = NodeFiles(
                 folder: folder, installation: installation, options: options, epmdPort: ports[0], mark: processes.mark)
@@ -69,7 +68,7 @@ public final class LocalBroker: Sendable {
                 plans: plans, files: files, processes: processes, startTimeout: options.startTimeout)
             try await broker.bringUp(isFormed: folder.isFormed, deadline: deadline)
             try folder.markFormed(nodes: options.nodes)
-            try folder.noteWriter(version)
+            try folder.noteWriter(installation.version)
             return broker
         } catch {
             // What never answered holds nothing worth an orderly end.
@@ -236,8 +235,7 @@ public final class LocalBroker: Sendable {
             try ensureRunning()
             if let status = processes.exitStatus(plan.processName) {
                 let tail = Posix.tail(of: files.log(of: plan), limit: 1 << 20)
-                let installed = ServerVersion(of: files.installation)
-                if let refusal = files.folder.refusal(inLog: tail, installed: installed) { throw refusal }
+                if let refusal = files.folder.refusal(inLog: tail, installed: version) { throw refusal }
                 throw LocalBrokerError(
                     .startFailed,
                     "the RabbitMQ server \(plan.erlangName) ended with status \(status) before it answered",

@@ -60,28 +60,43 @@ enum SystemCall {
 
     /// What kind of network volume a folder is on; nil for a disk of the machine, or where the system does not say.
     static func networkVolume(at path: String) -> String? {
-        #if os(Linux)
-            var status = statfs()
-            guard unsafe statfs(path, &status) == 0 else { return nil }
-            return networkVolume(type: UInt32(truncatingIfNeeded: status.f_type))
-        #else
-            return nil
-        #endif
+        guard let real = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(real) }
+        return networkVolume(at: unsafe String(cString: real), mounts: content(of: "/proc/self/mountinfo"))
     }
 
-    /// The kinds by their numbers in Linux (statfs(2)).
-    static func networkVolume(type: UInt32) -> String? {
-        switch type {
-        case 0x6969: "nfs"
-        case 0x517B, 0xFE53_4D42, 0xFF53_4D42: "smb/cifs"
-        case 0x0102_1997: "9p"
-        case 0x6573_5546: "fuse"
-        case 0x00C3_6400: "ceph"
-        case 0x5346_414F, 0x6B41_4653: "afs"
-        case 0x0BD0_0BD0: "lustre"
-        case 0x0116_1970: "gfs2"
-        case 0x7461_636F: "ocfs2"
-        default: nil
+    /// - Parameters:
+    ///   - path: absolute, without links.
+    ///   - mounts: the lines of proc(5)'s `mountinfo`.
+    static func networkVolume(at path: String, mounts: String) -> String? {
+        let kinds: Set<Substring> = [
+            "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "lustre", "gfs2", "ocfs2", "glusterfs",
+            "beegfs",
+        ]
+        var (longest, kind): (Int, Substring?) = (-1, nil)
+        for line in mounts.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count > 4, let dash = words.firstIndex(of: "-"), dash + 1 < words.count else { continue }
+            // A blank in a path is written so.
+            let point = words[4].split(separator: "\\040", omittingEmptySubsequences: false).joined(separator: " ")
+            let isAbove = point == "/" || path == point || path.hasPrefix(point + "/")
+            // The later of two at one place hides the earlier.
+            if isAbove, point.utf8.count >= longest { (longest, kind) = (point.utf8.count, words[dash + 1]) }
+        }
+        guard let kind, kinds.contains(kind) || kind.hasPrefix("fuse") else { return nil }
+        return String(kind)
+    }
+
+    /// A text file of the system's, as far as it can be read.
+    private static func content(of path: String) -> String {
+        let descriptor = openToRead(path)
+        guard descriptor >= 0 else { return "" }
+        defer { closeFile(descriptor) }
+        var (text, piece): ([UInt8], [UInt8]) = ([], [UInt8](repeating: 0, count: 1 << 16))
+        while true {
+            let count = unsafe piece.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { return String(decoding: text, as: UTF8.self) }
+            text += piece.prefix(count)
         }
     }
 

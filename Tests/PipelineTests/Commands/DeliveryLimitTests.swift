@@ -5,16 +5,16 @@ import Testing
 /// What the doctor makes of a queue's delivery limit.
 @Suite struct DeliveryLimitTests {
     private static let name = "payment_processor_queue"
-    private static let old = BrokerVersion("RabbitMQ 3.10.8")
-    private static let new = BrokerVersion("RabbitMQ 4.0.5")
+    private static let old = BrokerRelease("RabbitMQ 3.10.8")
+    private static let new = BrokerRelease("RabbitMQ 4.0.5")
 
     private func queue(_ json: String) throws -> ManagedQueue {
         try #require(ManagedQueue(name: Self.name, json: Array(json.utf8)))
     }
 
     @Test func `a broker names its version`() {
-        #expect(Self.old?.major == 3 && Self.new?.major == 4 && BrokerVersion("RabbitMQ 10.0.0+rc.1")?.major == 10)
-        for other in ["LavinMQ 4.0.5", "RabbitMQ", "RabbitMQ x", "", nil] { #expect(BrokerVersion(other) == nil) }
+        #expect(Self.old?.major == 3 && Self.new?.major == 4 && BrokerRelease("RabbitMQ 10.0.0+rc.1")?.major == 10)
+        for other in ["LavinMQ 4.0.5", "RabbitMQ", "RabbitMQ x", "", nil] { #expect(BrokerRelease(other) == nil) }
     }
 
     @Test func `a quorum queue has a limit by default from 4 on`() throws {

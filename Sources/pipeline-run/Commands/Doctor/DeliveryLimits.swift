@@ -14,7 +14,7 @@ struct DeliveryLimits: Sendable {
     private static let managementPort: UInt16 = 15_672
     private static let askedWithin = Duration.seconds(2)
 
-    static func remedy(for version: BrokerVersion?) -> String {
+    static func remedy(for version: BrokerRelease?) -> String {
         (version?.major ?? 4) >= 4
             ? "have it dead-letter, as --queue-type quorum declares it, or `rabbitmqctl set_policy --apply-to "
                 + "quorum_queues nolimit '.*' '{\"delivery-limit\":-1}'`"
@@ -23,7 +23,7 @@ struct DeliveryLimits: Sendable {
 
     /// - Parameter missing: names of queues that the broker does not hold.
     func findings(over connection: AMQPConnection, missing: Set<String>) async throws -> [Finding] {
-        let version = BrokerVersion(await connection.serverName)
+        let version = BrokerRelease(await connection.serverName)
         let names = topology.queues.map(\.name).filter { !missing.contains($0) }
         var findings = try await others(names, over: connection, version)
         let managed = await managed(names)
@@ -42,7 +42,7 @@ struct DeliveryLimits: Sendable {
         return [.good(Self.subject, Self.words(queueType, version))] + findings
     }
 
-    private static func words(_ type: QueueType, _ version: BrokerVersion?) -> String {
+    private static func words(_ type: QueueType, _ version: BrokerRelease?) -> String {
         switch type {
         case .classic: "classic queues have none"
         case .quorum where (version?.major ?? 4) >= 4:
@@ -53,7 +53,7 @@ struct DeliveryLimits: Sendable {
 
     /// Queues that equal a classic declaration and are none, since the virtual host's default type is another.
     private func others(
-        _ names: [String], over connection: AMQPConnection, _ version: BrokerVersion?
+        _ names: [String], over connection: AMQPConnection, _ version: BrokerRelease?
     ) async throws -> [Finding] {
         guard queueType == .classic else { return [] }
         // Said outright, a type has to be the queue's own.

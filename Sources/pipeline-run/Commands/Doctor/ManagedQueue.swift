@@ -56,7 +56,7 @@ struct ManagedQueue: Sendable, Equatable {
     ///
     /// - Parameter version: the broker's. From 4.0 on there is one by default, and a negative one means none; before,
     ///   there is none by default, and zero or less destroys a message at its first return.
-    func deliveryLimit(of version: BrokerVersion?) -> (times: Int64, cause: String)? {
+    func deliveryLimit(of version: BrokerRelease?) -> (times: Int64, cause: String)? {
         guard type == "quorum" else { return nil }
         let isNew = (version?.major ?? 4) >= 4
         let named = [
@@ -71,7 +71,7 @@ struct ManagedQueue: Sendable, Equatable {
     }
 
     /// What is wrong with its delivery limit; nil when no message can be lost by it.
-    func deliveryLimitFinding(of version: BrokerVersion?) -> Finding? {
+    func deliveryLimitFinding(of version: BrokerRelease?) -> Finding? {
         guard !deadLetters, let limit = deliveryLimit(of: version) else { return nil }
         return .warning(
             DeliveryLimits.subject,
@@ -82,7 +82,7 @@ struct ManagedQueue: Sendable, Equatable {
 }
 
 /// The numbers of a broker's release.
-struct BrokerVersion: Sendable, Equatable {
+struct BrokerRelease: Sendable, Equatable {
     let major: Int
 
     /// Reads the version out of words such as `RabbitMQ 4.0.5`; nil for another product.

@@ -3,40 +3,21 @@ import Testing
 @testable import LocalBroker
 
 /// Data that another version of RabbitMQ wrote.
-@Suite struct ServerVersionTests {
-    @Test(arguments: [
-        ("4.0.5", "4.0.5" as String?), ("4.3.0-rc.1", "4.3.0-rc.1"), ("3.10", "3.10"), ("", nil), ("four", nil),
-        ("4", nil),
-    ])
-    func isRead(text: String, version: String?) {
-        #expect(ServerVersion(text)?.description == version)
-    }
-
-    @Test func isComparedByNumber() throws {
-        let versions = try ["3.10.8", "3.13.7", "4.0.5", "4.3.6"].map { try #require(ServerVersion($0)) }
-        #expect(versions == versions.sorted())
-        #expect(versions[0].series != versions[1].series && versions[2].series == [4, 0])
-    }
-
-    @Test func isFoundInTheServersTree() throws {
-        let installation = try Installation.find(nil)
-        let version = try #require(ServerVersion(of: installation))
-        #expect(installation.root.contains(version.description))
-    }
-
+@Suite struct DataVersionTests {
     @Test func isTheLogsOnlyWhereTheServerCameUp() {
         let start = "… [info] <0.216.0>  Starting RabbitMQ 4.0.5 on Erlang 27.3.4.1 [jit]\n"
-        #expect(ServerVersion(startedIn: start) == nil)
+        #expect(DataFolder.version(startedIn: start) == nil)
         #expect(
-            ServerVersion(startedIn: start + "… Server startup complete; 0 plugins started.\n")?.description == "4.0.5")
-        #expect(ServerVersion(startedIn: "Server startup complete") == nil)
+            DataFolder.version(startedIn: start + "… Server startup complete; 0 plugins started.\n")?.description
+                == "4.0.5")
+        #expect(DataFolder.version(startedIn: "Server startup complete") == nil)
     }
 
     /// What an older server would refuse, or wait two minutes for, is said before it is started; the data stays.
     @Test(.timeLimit(.minutes(2))) func aNewersDataIsRefusedAtOnce() async throws {
         try await withFolder { folder in
             let first = try await LocalBroker.start(LocalBrokerOptions(dataDirectory: folder))
-            let installed = try #require(ServerVersion(of: try Installation.find(nil)))
+            let installed = try Installation.find(nil).version
             await first.stop()
             #expect(Posix.read(folder + "/version") == "\(installed)\n")
 
@@ -61,7 +42,7 @@ import Testing
     @Test func aLogOfOldDataIsOneSentence() throws {
         func refusal(_ log: String?, _ writer: String?) -> LocalBrokerError? {
             DataFolder.refusal(
-                inLog: log, of: writer.flatMap { ServerVersion($0) }, in: "/data", installed: ServerVersion("4.0.5"))
+                inLog: log, of: writer.flatMap { BrokerVersion($0) }, in: "/data", installed: BrokerVersion(4, 0, 5))
         }
         let log = """
             2026-11-27 10:00:00 [error] <0.218.0> Feature flags: `stream_single_active_consumer`: required feature flag \
