@@ -1,6 +1,7 @@
 import ActorBus
 import Foundation
 import Glibc
+import LocalBroker
 import Testbed
 import Testing
 
