@@ -98,7 +98,7 @@ package struct OrderGenerator: PipelineService {
 
     private func publish(_ recorded: RecordedOrder, _ publisher: EventPublisher) async throws {
         let order = try Order(json: recorded.body)
-        let eventContext = EventContext(identity: recorded.identity, orderTime: recorded.time, trace: TraceParent())
+        let eventContext = EventContext(identity: recorded.identity, orderTime: recorded.time, trace: TraceContext())
         var message = publisher.message(of: order, eventContext)
         message.body = recorded.body
         var failures = 0

@@ -162,8 +162,7 @@ package struct StageRunner<Work: Stage>: Sendable {
         }
         logger.warning(
             "Moved to \(stage.queue.deadLetterQueue): \(letter.reason)", metadata: Self.metadata(of: delivery))
-        let identity = delivery.properties.correlationID.map { OrderIdentity($0) }
-        observer(.deadLettered(stage.queue, identity, reason: letter.reason))
+        observer(.deadLettered(stage.queue, delivery.properties.orderIdentity, reason: letter.reason))
         return .deadLettered
     }
 
