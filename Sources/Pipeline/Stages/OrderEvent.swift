@@ -10,7 +10,7 @@ package enum OrderEvent: Sendable {
     case paid(Payment, OrderIdentity)
     case shipped(Shipment, OrderIdentity)
     case notified(Notification, OrderIdentity)
-    /// A message went to a dead-letter queue. The identity is what its `correlation_id` says, where it has one.
+    /// A message went to a dead-letter queue. Its identity is nil where the message does not state it.
     case deadLettered(PipelineQueue, OrderIdentity?, reason: String)
     /// The broker delivered a message that it had delivered before.
     case redelivered(PipelineQueue)

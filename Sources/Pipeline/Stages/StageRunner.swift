@@ -1,19 +1,16 @@
 package import ActorBus
 package import Logging
 
-/// How much a consumer takes at once, and how long it may take to finish.
+/// How much a consumer takes at once.
 package struct Intake: Sendable, Equatable {
     /// Deliveries that the broker may hand out before they are settled.
     package let prefetch: UInt16
     /// Messages in work at once.
     package let concurrency: Int
-    /// How long messages in work may take once the task is cancelled.
-    package let drainTimeout: Duration
 
-    package init(prefetch: UInt16, concurrency: Int, drainTimeout: Duration) {
+    package init(prefetch: UInt16, concurrency: Int) {
         self.prefetch = prefetch
         self.concurrency = concurrency
-        self.drainTimeout = drainTimeout
     }
 }
 
@@ -51,11 +48,11 @@ package struct StageRunner<Work: Stage>: Sendable {
     ///
     /// Throws `AMQPError` with `drainTimedOut` when that took too long (what was in work is back in its queue then), or
     /// with what the broker said when it does not allow to consume or to publish.
-    package func run(on connection: AMQPConnection, _ intake: Intake) async throws {
+    package func run(on connection: AMQPConnection, _ intake: Intake, _ drain: DrainTime) async throws {
         let (refusals, refuse) = AsyncStream<AMQPError>.makeStream(bufferingPolicy: .bufferingOldest(1))
         let refusal = try await withThrowingTaskGroup(of: AMQPError?.self) { group in
             group.addTask {
-                try await consume(on: connection, intake) { refuse.yield($0) }
+                try await consume(on: connection, intake, drain) { refuse.yield($0) }
                 return nil
             }
             group.addTask { await refusals.first { _ in true } }
@@ -70,12 +67,13 @@ package struct StageRunner<Work: Stage>: Sendable {
 
     /// Consumes until the task is cancelled and what was in work is finished. `refuse` is told what can never work.
     private func consume(
-        on connection: AMQPConnection, _ intake: Intake, _ refuse: @escaping @Sendable (AMQPError) -> Void
+        on connection: AMQPConnection, _ intake: Intake, _ drain: DrainTime,
+        _ refuse: @escaping @Sendable (AMQPError) -> Void
     ) async throws {
         do {
             try await connection.process(
                 stage.queue.rawValue, prefetch: intake.prefetch, concurrency: intake.concurrency,
-                drainTimeout: intake.drainTimeout, executorPreference: connection.taskExecutor
+                drainTimeout: drain.left, executorPreference: connection.taskExecutor
             ) { delivery in
                 await settle(delivery, refuse)
             }
@@ -162,8 +160,7 @@ package struct StageRunner<Work: Stage>: Sendable {
         }
         logger.warning(
             "Moved to \(stage.queue.deadLetterQueue): \(letter.reason)", metadata: Self.metadata(of: delivery))
-        let identity = delivery.properties.correlationID.map { OrderIdentity($0) }
-        observer(.deadLettered(stage.queue, identity, reason: letter.reason))
+        observer(.deadLettered(stage.queue, delivery.properties.orderIdentity, reason: letter.reason))
         return .deadLettered
     }
 
