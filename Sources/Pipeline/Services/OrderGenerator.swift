@@ -113,7 +113,7 @@ package struct OrderGenerator: PipelineService {
         var failures = 0
         while true {
             do {
-                try await publisher.publish(message, to: .orders)
+                try await publisher.publish(message, to: .exchange(PipelineExchange.orders.rawValue))
                 break
             } catch let error as AMQPError where error.code != .connectionClosed && error.code != .accessRefused {
                 failures += 1

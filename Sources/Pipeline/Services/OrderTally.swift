@@ -110,6 +110,8 @@ package struct OrderTally: Sendable {
         case .deadLettered(let queue, let identity, _):
             deadLettered += 1
             if let identity, let order = followed[identity] { advance(order, identity, by: Self.missing(queue)) }
+        case .retried:
+            break
         case .redelivered:
             redelivered += 1
         }

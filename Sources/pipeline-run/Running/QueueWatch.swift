@@ -2,9 +2,9 @@ import ActorBus
 import Logging
 import Pipeline
 
-/// Looks at the main queues, to tell orders that wait from orders that are lost.
+/// Looks at the main queues and their retry queues, to tell orders that wait from orders that are lost.
 struct QueueWatch: Sendable {
-    /// What stands in all main queues together.
+    /// What stands in all of them together. Nobody consumes the retry queues.
     struct Depth: Sendable, Equatable {
         /// Messages that are ready to be delivered.
         var messages: Int64 = 0
@@ -23,6 +23,9 @@ struct QueueWatch: Sendable {
                 let depth = try await connection.inspect(queue: queue.rawValue)
                 sum.messages += Int64(depth.messages)
                 sum.consumers += Int64(depth.consumers)
+                for delay in [RetryDelay].standard {
+                    sum.messages += Int64(try await connection.inspect(queue: queue.retryQueue(after: delay)).messages)
+                }
             }
         } catch {
             logger.debug("The queues could not be looked at: \(error)")

@@ -39,7 +39,7 @@ import Testing
         properties: MessageProperties(
             headers: [
                 "note": "kept", "x-reason": "why", "x-delivery-count": 3, "x-acquired-count": 3,
-                "x-death": .array([["queue": "q", "reason": "rejected"]]), "x-first-death-queue": "q",
+                "x-death": .array([.table(["queue": "q", "reason": "rejected"])]), "x-first-death-queue": "q",
                 "CC": .array(["elsewhere"]), "BCC": "nowhere",
             ], replyTo: "amq.rabbitmq.reply-to.x1", expiration: "60000", userID: "shop"))
 
@@ -50,7 +50,7 @@ import Testing
         #expect(copy.properties.expiration == "60000")
         #expect(
             copy.properties.headers == [
-                "note": "kept", "x-reason": "why", "x-death": .array([["queue": "q", "reason": "rejected"]]),
+                "note": "kept", "x-reason": "why", "x-death": .array([.table(["queue": "q", "reason": "rejected"])]),
                 "x-first-death-queue": "q", "x-original-cc": .array(["elsewhere"]), "x-original-bcc": "nowhere",
                 "x-original-user-id": "shop", "x-original-reply-to": "amq.rabbitmq.reply-to.x1",
             ])
@@ -75,10 +75,11 @@ import Testing
                 properties: MessageProperties(
                     headers: [
                         "x-death": .array([
-                            [
+                            .table([
                                 "queue": "payment_processor_queue", "reason": "delivery_limit", "exchange": "orders",
                                 "time": .timestamp(1_767_781_800), "count": 1,
-                            ], ["queue": "payment_processor_queue.retry.5", "reason": "expired", "exchange": ""],
+                            ]),
+                            .table(["queue": "payment_processor_queue.retry.5", "reason": "expired", "exchange": ""]),
                         ])
                     ])))
         #expect(letter.error == "delivery_limit" && letter.originalExchange == "orders" && letter.orderID == 7)
@@ -90,7 +91,7 @@ import Testing
     }
 
     @Test(arguments: [
-        FieldValue.string("x"), .array([]), .array(["x"]), .array([["queue": 1]]), .table(["queue": "q"]),
+        FieldValue.string("x"), .array([]), .array(["x"]), .array([.table(["queue": 1])]), .table(["queue": "q"]),
     ])
     func `an x-death that makes no sense says nothing`(death: FieldValue) {
         let letter = StoredDeadLetter(
