@@ -31,7 +31,12 @@ struct PrintableTextTests {
             json.string(text)
             let bytes = json.bytes
             #expect(bytes.allSatisfy { (0x20..<0x7F).contains($0) }, "\(scalar.value)")
-            #expect(try JSONReader.read(Array("[".utf8) + bytes + Array("]".utf8)) == .array([.string(text)]))
+            let list = try JSONReader.read(Array("[".utf8) + bytes + Array("]".utf8))
+            guard case .array(var elements) = list, case .string(let read)? = try elements.next() else {
+                Issue.record("no list of a string: \(text)")
+                continue
+            }
+            #expect(read == text)
         }
         var json = JSONWriter(capacity: 16, isForTerminal: true)
         json.string("é€😀\"\\/ \u{661}")

@@ -14,7 +14,7 @@ package struct DeadLetterFilter: Sendable, Equatable {
     package var error: DeadLetterClass?
     /// A part of `x-reason`, in capitals or not.
     package var reason: String?
-    /// The whole `correlation_id`, or the order's number.
+    /// The order's identity or its number, or the whole `correlation_id`, which others use as they like.
     package var order: String?
     /// First failed longer ago than this.
     package var olderThan: Duration?
@@ -47,7 +47,8 @@ package struct DeadLetterFilter: Sendable, Equatable {
         }
         if let order, letter.correlationID != order {
             // Last, since it reads the body.
-            guard let number = Int64(order), letter.orderID == number else { return false }
+            let isNumber = Int64(order).map { letter.orderID == $0 } ?? false
+            guard isNumber || letter.identity?.text == order else { return false }
         }
         return true
     }

@@ -35,11 +35,22 @@ package struct StoredDeadLetter: Sendable, Equatable {
     package var isNote: Bool { text(of: "x-buried-as") == "note" }
     package var correlationID: String? { message.properties.correlationID }
 
+    /// The order's identity, as the stage that failed has it; nil where neither properties nor body tell it.
+    package var identity: OrderIdentity? {
+        if let stated = message.properties.orderIdentity { return stated }
+        let body = message.body
+        switch queue.source {
+        case .orders: return (try? Order(json: body))?.derivedIdentity
+        case .payments: return (try? Payment(json: body))?.derivedIdentity
+        case .shipments: return (try? Shipment(json: body))?.derivedIdentity
+        }
+    }
+
     /// The order's number, where the body can be read and has one.
     package var orderID: Int64? {
         // A body over the contract's limit was dead-lettered for its size; to read it would cost more than it tells.
         guard message.body.count <= 1 << 20, case .object(let fields)? = try? JSONReader.read(message.body),
-            case .number(let number)? = fields["order_id"]
+            case .number(let number)? = try? fields["order_id"]
         else { return nil }
         return number.wholeNumber
     }

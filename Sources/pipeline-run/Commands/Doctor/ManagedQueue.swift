@@ -46,7 +46,7 @@ struct ManagedQueue: Sendable, Equatable {
     private static func value(_ path: [String], in json: JSON) -> JSON? {
         var json = json
         for name in path {
-            guard case .object(let members) = json, let next = members[name] else { return nil }
+            guard case .object(let members) = json, let next = try? members[name] else { return nil }
             json = next
         }
         return json
