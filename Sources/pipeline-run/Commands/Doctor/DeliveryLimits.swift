@@ -25,9 +25,10 @@ struct DeliveryLimits: Sendable {
     func findings(over connection: AMQPConnection, missing: Set<String>) async throws -> [Finding] {
         let version = BrokerRelease(await connection.serverName)
         let names = topology.queues.map(\.name).filter { !missing.contains($0) }
-        var findings = try await others(names, over: connection, version)
+        let others = try await others(names, over: connection)
+        var findings = others.isEmpty ? [] : [finding(of: others, version)]
         let managed = await managed(names)
-        for queue in managed ?? [] where !findings.contains(where: { $0.words.hasPrefix("\(queue.name) ") }) {
+        for queue in managed ?? [] where !others.contains(queue.name) {
             if let finding = queue.deliveryLimitFinding(of: version) { findings.append(finding) }
         }
         if managed == nil, !names.isEmpty {
@@ -52,12 +53,10 @@ struct DeliveryLimits: Sendable {
     }
 
     /// Queues that equal a classic declaration and are none, since the virtual host's default type is another.
-    private func others(
-        _ names: [String], over connection: AMQPConnection, _ version: BrokerRelease?
-    ) async throws -> [Finding] {
+    private func others(_ names: [String], over connection: AMQPConnection) async throws -> [String] {
         guard queueType == .classic else { return [] }
-        // Said outright, a type has to be the queue's own.
         let plain = topology.queues.filter { names.contains($0.name) && $0.declaredArguments["x-queue-type"] == nil }
+        // Said outright, a type has to be the queue's own.
         let explicit = Topology(
             queues: plain.map { queue in
                 var queue = queue
@@ -69,15 +68,19 @@ struct DeliveryLimits: Sendable {
             guard case .queue(let name) = difference.resource, !plainDifferences.contains(difference.resource),
                 case .different(let words) = difference.finding, words.contains("'quorum'")
             else { return nil }
-            let limit = ManagedQueue(name: name, type: "quorum", deadLetters: false).deliveryLimit(of: version)
-            let danger = limit.map { ", and destroys a message that was handed out more than \($0.times) times" } ?? ""
-            return .warning(
-                Self.subject,
-                "\(name) was asked for as classic and is a quorum queue, the default of the virtual host "
-                    + "'\(broker.virtualHost)'\(danger)",
-                remedy: "ask for --queue-type quorum, whose queues dead-letter, or have the virtual host's default be "
-                    + "classic; then delete the queue once it is empty")
+            return name
         }
+    }
+
+    private func finding(of others: [String], _ version: BrokerRelease?) -> Finding {
+        let limit = ManagedQueue(name: "", type: "quorum", deadLetters: false).deliveryLimit(of: version)
+        let danger = limit.map { ", and destroy a message that was handed out more than \($0.times) times" } ?? ""
+        return .warning(
+            Self.subject,
+            "asked for as classic, \(others.joined(separator: ", ")) are quorum queues, the default of the virtual host "
+                + "'\(broker.virtualHost)'\(danger)",
+            remedy: "ask for --queue-type quorum, whose queues dead-letter, or have the virtual host's default be "
+                + "classic; then delete the queues once they are empty")
     }
 
     /// What the management API says of the queues; nil where none of the hosts answers.
