@@ -9,6 +9,13 @@ extension StateDirectory {
         /// The kind of network volume that it is on, such as `nfs`; nil for a disk of the machine. SQLite's locks and
         /// shared memory hold within one machine only ("Use Of WAL Without Shared-Memory").
         package let networkVolume: String?
+
+        package init(exists: Bool, holder: String?, freeBytes: UInt64?, networkVolume: String?) {
+            self.exists = exists
+            self.holder = holder
+            self.freeBytes = freeBytes
+            self.networkVolume = networkVolume
+        }
     }
 
     /// Throws where ``prepare()`` would.

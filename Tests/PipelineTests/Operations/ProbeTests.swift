@@ -25,7 +25,7 @@ import Testing
         let server = Task {
             await withCheckedContinuation { continuation in
                 Thread.detachNewThread {
-                    let client = unsafe accept(descriptor, nil, nil)
+                    let client = accept(descriptor, nil, nil)
                     if client >= 0 {
                         _ = RawHTTP.send(answer, on: client)
                         _ = try? RawHTTP.readToEnd(client)
