@@ -14,6 +14,7 @@ struct DataFolder: Sendable {
     let isFormed: Bool
 
     private var stateFile: String { path + "/state" }
+    private var versionFile: String { path + "/version" }
 
     static func open(_ options: LocalBrokerOptions, deadline: ContinuousClock.Instant) async throws -> DataFolder {
         let isTemporary = options.dataDirectory == nil
@@ -57,6 +58,61 @@ struct DataFolder: Sendable {
     /// To be called once all nodes have answered.
     func markFormed(nodes: Int) throws(LocalBrokerError) {
         try writeState("formed", nodes: nodes)
+    }
+
+    // MARK: The server's version
+
+    /// The version that wrote the data last; nil for a new folder, or where nothing tells.
+    var writer: BrokerVersion? {
+        guard isFormed else { return nil }
+        if let text = Posix.read(versionFile) { return BrokerVersion(text) }
+        // A folder of before the version was kept.
+        return Posix.read(path + "/node-1/log").flatMap(Self.version(startedIn:))
+    }
+
+    /// The version that a server's log names, where the server started to the end.
+    static func version(startedIn log: String) -> BrokerVersion? {
+        guard log.contains("Server startup complete") else { return nil }
+        return log.split(separator: "Starting RabbitMQ ", maxSplits: 1).dropFirst().first
+            .flatMap { BrokerVersion(String($0.prefix(20))) }
+    }
+
+    /// Throws where the server would not get along with the data: an older one refuses it, or waits in vain. Keeps who
+    /// wrote it, since the log that may tell so is about to go.
+    func checkWriter(against installed: BrokerVersion) throws(LocalBrokerError) {
+        guard let writer else { return }
+        try Posix.write("\(writer)\n", to: versionFile)
+        // Within a series, such as 4.0, data can be taken over both ways.
+        guard installed < writer, installed.numbers.prefix(2) != writer.numbers.prefix(2) else { return }
+        throw LocalBrokerError(
+            .dataOfOtherVersion,
+            "the data in \(path) was written by RabbitMQ \(writer), and \(installed), which is installed, is older and "
+                + "cannot read it",
+            remedy: "install RabbitMQ \(writer) again, or use another folder")
+    }
+
+    /// Notes that the data is now this version's.
+    func noteWriter(_ installed: BrokerVersion) throws(LocalBrokerError) {
+        try Posix.write("\(installed)\n", to: versionFile)
+    }
+
+    /// The error for a server that ended because the data is too old for it; nil when its log says nothing of the kind.
+    func refusal(inLog log: String?, installed: BrokerVersion) -> LocalBrokerError? {
+        Self.refusal(inLog: log, of: writer, in: path, installed: installed)
+    }
+
+    static func refusal(
+        inLog log: String?, of writer: BrokerVersion?, in path: String, installed: BrokerVersion
+    ) -> LocalBrokerError? {
+        guard let log, log.contains("required feature flag not enabled") else { return nil }
+        let writer = writer.map { "RabbitMQ \($0)" } ?? "an older RabbitMQ"
+        return LocalBrokerError(
+            .dataOfOtherVersion,
+            "the data in \(path) was written by \(writer), and RabbitMQ \(installed), which is installed, cannot take it "
+                + "over; the data is unharmed",
+            remedy:
+                "install the old version again and upgrade step by step, with `rabbitmqctl enable_feature_flag all` "
+                + "on each version before the next (RabbitMQ, \"Upgrading\"), or use another folder")
     }
 
     // MARK: -

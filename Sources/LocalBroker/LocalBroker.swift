@@ -57,6 +57,7 @@ public final class LocalBroker: Sendable {
             folder: folder.path, removesFolder: folder.isTemporary, searchPath: installation.searchPath,
             lock: folder.lock)
         do {
+            try folder.checkWriter(against: installation.version)
             let ports = try Loopback.freePorts(1 + 2 * options.nodes)
             let files = NodeFiles(
                 folder: folder, installation: installation, options: options, epmdPort: ports[0], mark: processes.mark)
@@ -67,6 +68,7 @@ public final class LocalBroker: Sendable {
                 plans: plans, files: files, processes: processes, startTimeout: options.startTimeout)
             try await broker.bringUp(isFormed: folder.isFormed, deadline: deadline)
             try folder.markFormed(nodes: options.nodes)
+            try folder.noteWriter(installation.version)
             return broker
         } catch {
             // What never answered holds nothing worth an orderly end.
@@ -247,6 +249,8 @@ public final class LocalBroker: Sendable {
             // A node that was told to end did not fail.
             try ensureRunning()
             if let status = processes.exitStatus(plan.processName) {
+                let tail = Posix.tail(of: files.log(of: plan), limit: 1 << 20)
+                if let refusal = files.folder.refusal(inLog: tail, installed: version) { throw refusal }
                 throw LocalBrokerError(
                     .startFailed,
                     "the RabbitMQ server \(plan.erlangName) ended with status \(status) before it answered",

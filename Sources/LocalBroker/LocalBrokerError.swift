@@ -16,6 +16,8 @@ public struct LocalBrokerError: Error, Sendable, Equatable, CustomStringConverti
         public static let invalidOption = Code(rawValue: "invalidOption")
         /// Another live broker uses the data folder.
         public static let dataDirectoryInUse = Code(rawValue: "dataDirectoryInUse")
+        /// The data folder was written by a version of RabbitMQ that the installed one cannot take over.
+        public static let dataOfOtherVersion = Code(rawValue: "dataOfOtherVersion")
         /// A folder or file could not be made, read or written.
         public static let fileSystem = Code(rawValue: "fileSystem")
         /// The server ended before it answered.

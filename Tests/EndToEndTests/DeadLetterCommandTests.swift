@@ -188,6 +188,29 @@ extension EndToEnd {
             }
         }
 
+        /// What strangers wrote stands in lines that a terminal may show.
+        @Test(.timeLimit(.minutes(1))) func whatMovesACursorIsEscaped() async throws {
+            try await withLetters(1) { scene, host in
+                let wild = "a\u{9B}31mb\u{202E}c\u{2066}d\u{61C}e\u{1B}[2Jf"
+                try await host.publish(
+                    [
+                        Message(
+                            text: wild,
+                            properties: MessageProperties(
+                                headers: ["x-reason": .string(wild), wild: "x"], correlationID: wild))
+                    ], to: "", routingKey: Self.letters)
+                for look in [["list", "--json"], ["peek", "--json"], ["list"], ["peek"]] {
+                    let (exit, process) = try await scene.run(["dlq"] + look, on: host)
+                    #expect(exit.code == 0)
+                    for scalar in process.output.text.unicodeScalars where scalar != "\n" {
+                        #expect(scalar == "─" || (0x20..<0x7F).contains(scalar.value), "\(look): \(scalar.value)")
+                    }
+                    // Nothing of it is lost to a program.
+                    if look.contains("--json") { #expect(try lines(process).map(\.reason).contains(wild)) }
+                }
+            }
+        }
+
         @Test(.timeLimit(.minutes(1))) func countsAreTrue() async throws {
             try await withLetters(120) { scene, host in
                 for (filter, words) in [

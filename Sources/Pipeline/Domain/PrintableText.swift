@@ -10,7 +10,7 @@ package enum PrintableText {
         for scalar in text.unicodeScalars {
             if count == limit { return shown + "…" }
             count += 1
-            if mustBeEscaped(scalar) {
+            if isHazardous(scalar) {
                 shown += "\\u{\(String(scalar.value, radix: 16))}"
             } else {
                 shown.unicodeScalars.append(scalar)
@@ -19,9 +19,11 @@ package enum PrintableText {
         return shown
     }
 
-    private static func mustBeEscaped(_ scalar: Unicode.Scalar) -> Bool {
+    /// Whether a character could move a cursor, turn text around or hide on a terminal: control characters (C0 and C1),
+    /// those that change the direction of text, line separators and invisible ones. All lie in the first plane.
+    package static func isHazardous(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case 0x00...0x1F, 0x7F...0x9F: true
+        case 0x00...0x1F, 0x7F...0x9F, 0x061C: true
         case 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
         default: false
         }

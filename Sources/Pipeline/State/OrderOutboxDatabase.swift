@@ -30,9 +30,9 @@ package final class OrderOutboxDatabase {
         try directory.prepare()
         lock = try StateLock(directory, name: Self.lockName)
         let path = directory.file(Self.fileName)
-        try Self.makePrivate(path)
+        if SystemCall.exists(path) { try Self.refuseEmpty(path) } else { try Self.create(path, in: directory) }
         let connection = try SQLiteConnection(path: path)
-        try Self.checkAndCreate(connection, path: path)
+        try Self.check(connection, path: path)
         self.connection = connection
         self.keptConfirmed = max(keptConfirmed, 0)
     }
@@ -114,6 +114,21 @@ package final class OrderOutboxDatabase {
         return orders
     }
 
+    /// Makes a new outbox, which has its name only once it is whole: an empty file of that name is one that was emptied.
+    private static func create(_ path: String, in directory: StateDirectory) throws(StateError) {
+        let draft = path + ".new"
+        // What a start that was killed has left.
+        for suffix in ["", "-wal", "-shm", "-journal"] { SystemCall.removeFile(draft + suffix) }
+        try makePrivate(draft)
+        try fill(draft)
+        let error = SystemCall.rename(draft, to: path, in: directory.path)
+        if error != 0 {
+            throw StateError(
+                .unusable, "cannot make \(path): \(SystemCall.words(for: error))",
+                remedy: "make the folder writable for this user, or name another with --state-dir")
+        }
+    }
+
     /// Makes the file before SQLite does, which would let everybody read it; its companions take over the mode.
     private static func makePrivate(_ path: String) throws(StateError) {
         let (descriptor, error) = SystemCall.openFile(path)
@@ -123,27 +138,33 @@ package final class OrderOutboxDatabase {
             remedy: "make the file and its folder writable for this user, or name another with --state-dir")
     }
 
-    private static func checkAndCreate(_ connection: SQLiteConnection, path: String) throws(StateError) {
+    private static func check(_ connection: SQLiteConnection, path: String) throws(StateError) {
         let check = try connection.text("PRAGMA quick_check(1)")
         guard check == "ok" else { throw SQLiteConnection.damaged(path, check) }
+        try checkOwner(of: connection, path: path)
+        // The mode is part of the file; this tells whether it can be used here.
+        _ = try connection.text("PRAGMA journal_mode = WAL")
+        try connection.execute("PRAGMA journal_size_limit = 4194304")
+    }
+
+    /// Throws where the file is another program's, or of a version that this one does not know.
+    static func checkOwner(of connection: SQLiteConnection, path: String) throws(StateError) {
         let version = try connection.number("PRAGMA user_version")
-        let application = try connection.number("PRAGMA application_id")
-        let tables = try connection.number("SELECT count(*) FROM sqlite_schema")
-        let isNew = version == 0 && application == 0 && tables == 0
-        guard isNew || application == applicationID else {
+        guard try connection.number("PRAGMA application_id") == applicationID else {
             throw StateError(
                 .foreign, "\(path) is the database of another program", remedy: "name another folder with --state-dir")
         }
-        guard isNew || readableVersions.contains(version) else {
+        guard readableVersions.contains(version) else {
             throw StateError(
                 .foreign,
                 "\(path) has version \(version) of the outbox; this program knows up to \(readableVersions.upperBound)",
                 remedy: "run the program's newer version, or name another folder with --state-dir")
         }
-        // The mode is part of the file; a new one has it from here on.
+    }
+
+    private static func fill(_ path: String) throws(StateError) {
+        let connection = try SQLiteConnection(path: path)
         _ = try connection.text("PRAGMA journal_mode = WAL")
-        try connection.execute("PRAGMA journal_size_limit = 4194304")
-        guard isNew else { return }
         try connection.execute("PRAGMA synchronous = FULL")
         try connection.transaction { () throws(StateError) in
             try connection.execute(

@@ -10,10 +10,33 @@ final class SQLiteConnection {
     private let handle: OpaquePointer
 
     /// Opens the file, which is made where there is none.
-    init(path: String) throws(StateError) {
+    convenience init(path: String) throws(StateError) {
+        try self.init(path: path, name: path, flags: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
+    }
+
+    /// Opens a file that exists, to read only.
+    ///
+    /// - Parameter isQuiet: whether nobody writes to it and all of it stands in the file itself; nothing beside it is then
+    ///   opened or made.
+    convenience init(reading path: String, isQuiet: Bool) throws(StateError) {
+        // As a URI (SQLite, "Uniform Resource Identifiers"), for the option; its own signs are escaped.
+        var name = "file:"
+        for scalar in path.unicodeScalars {
+            switch scalar {
+            case "%": name += "%25"
+            case "?": name += "%3f"
+            case "#": name += "%23"
+            default: name.unicodeScalars.append(scalar)
+            }
+        }
+        try self.init(
+            path: path, name: name + (isQuiet ? "?mode=ro&immutable=1" : "?mode=ro"),
+            flags: SQLITE_OPEN_READONLY | SQLITE_OPEN_URI)
+    }
+
+    private init(path: String, name: String, flags: CInt) throws(StateError) {
         var handle: OpaquePointer?
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
-        let code = unsafe sqlite3_open_v2(path, &handle, flags, nil)
+        let code = unsafe sqlite3_open_v2(name, &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
         guard code == SQLITE_OK, let handle = unsafe handle else {
             // Also after a failure there may be a handle, which is ours to close.
             let error = unsafe Self.error(code, handle, path: path, doing: "open")

@@ -6,6 +6,16 @@ extension StateDirectory {
         package let holder: String?
         /// The room on its disk that this user may fill; nil where the system does not say.
         package let freeBytes: UInt64?
+        /// The kind of network volume that it is on, such as `nfs`; nil for a disk of the machine. SQLite's locks and
+        /// shared memory hold within one machine only ("Use Of WAL Without Shared-Memory").
+        package let networkVolume: String?
+
+        package init(exists: Bool, holder: String?, freeBytes: UInt64?, networkVolume: String?) {
+            self.exists = exists
+            self.holder = holder
+            self.freeBytes = freeBytes
+            self.networkVolume = networkVolume
+        }
     }
 
     /// Throws where ``prepare()`` would.
@@ -24,7 +34,7 @@ extension StateDirectory {
         if error != 0 { throw unusable("cannot write to the folder \(nearest): \(SystemCall.words(for: error))") }
         return Condition(
             exists: nearest == path, holder: StateLock.holder(of: file(OrderOutboxDatabase.lockName)),
-            freeBytes: SystemCall.freeBytes(at: nearest))
+            freeBytes: SystemCall.freeBytes(at: nearest), networkVolume: SystemCall.networkVolume(at: nearest))
     }
 
     /// When the database was last written; nil where there is none.

@@ -34,6 +34,72 @@ enum SystemCall {
         return (descriptor, descriptor < 0 ? errno : 0)
     }
 
+    /// The size of a file in bytes; nil where there is none.
+    static func size(of path: String) -> Int64? {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 ? Int64(status.st_size) : nil
+    }
+
+    /// Removes a file where there is one.
+    static func removeFile(_ path: String) { _ = unsafe unlink(path) }
+
+    /// Gives a file another name, for good once this returns. 0, or the error number.
+    static func rename(_ path: String, to name: String, in folder: String) -> CInt {
+        #if canImport(Glibc)
+            guard unsafe Glibc.rename(path, name) == 0 else { return errno }
+        #elseif canImport(Musl)
+            guard unsafe Musl.rename(path, name) == 0 else { return errno }
+        #else
+            guard unsafe Darwin.rename(path, name) == 0 else { return errno }
+        #endif
+        let descriptor = unsafe open(folder, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return errno }
+        defer { closeFile(descriptor) }
+        return fsync(descriptor) == 0 ? 0 : errno
+    }
+
+    /// What kind of network volume a folder is on; nil for a disk of the machine, or where the system does not say.
+    static func networkVolume(at path: String) -> String? {
+        guard let real = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(real) }
+        return networkVolume(at: unsafe String(cString: real), mounts: content(of: "/proc/self/mountinfo"))
+    }
+
+    /// - Parameters:
+    ///   - path: absolute, without links.
+    ///   - mounts: the lines of proc(5)'s `mountinfo`.
+    static func networkVolume(at path: String, mounts: String) -> String? {
+        let kinds: Set<Substring> = [
+            "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "lustre", "gfs2", "ocfs2", "glusterfs",
+            "beegfs",
+        ]
+        var (longest, kind): (Int, Substring?) = (-1, nil)
+        for line in mounts.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count > 4, let dash = words.firstIndex(of: "-"), dash + 1 < words.count else { continue }
+            // A blank in a path is written so.
+            let point = words[4].split(separator: "\\040", omittingEmptySubsequences: false).joined(separator: " ")
+            let isAbove = point == "/" || path == point || path.hasPrefix(point + "/")
+            // The later of two at one place hides the earlier.
+            if isAbove, point.utf8.count >= longest { (longest, kind) = (point.utf8.count, words[dash + 1]) }
+        }
+        guard let kind, kinds.contains(kind) || kind.hasPrefix("fuse") else { return nil }
+        return String(kind)
+    }
+
+    /// A text file of the system's, as far as it can be read.
+    private static func content(of path: String) -> String {
+        let descriptor = openToRead(path)
+        guard descriptor >= 0 else { return "" }
+        defer { closeFile(descriptor) }
+        var (text, piece): ([UInt8], [UInt8]) = ([], [UInt8](repeating: 0, count: 1 << 16))
+        while true {
+            let count = unsafe piece.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { return String(decoding: text, as: UTF8.self) }
+            text += piece.prefix(count)
+        }
+    }
+
     /// Opens a file that exists. The descriptor, or -1.
     static func openToRead(_ path: String) -> CInt {
         unsafe open(path, O_RDONLY | O_CLOEXEC)

@@ -37,7 +37,7 @@ struct ConfigCommand: AsyncParsableCommand {
     }
 
     static func json(_ row: ConfigurationReport.Row) -> String {
-        var json = JSONWriter(capacity: 128)
+        var json = JSONWriter(capacity: 128, isForTerminal: true)
         json.beginObject()
         json.name("setting")
         json.string(row.setting)

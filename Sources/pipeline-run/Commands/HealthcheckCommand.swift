@@ -55,9 +55,11 @@ struct HealthcheckCommand: AsyncParsableCommand {
 struct ServiceAddresses: Sendable {
     struct Address: Sendable, Equatable {
         let host: String
+        /// The other family's, where the service listens on both.
+        var otherHost: String?
         let port: UInt16
 
-        func get(_ path: String) -> HTTPGet { HTTPGet(host: host, port: port, path: path) }
+        func get(_ path: String) -> HTTPGet { HTTPGet(host: host, otherHost: otherHost, port: port, path: path) }
     }
 
     let all: [(kind: ServiceKind, address: Address)]
@@ -73,19 +75,19 @@ struct ServiceAddresses: Sendable {
                 .environment, "the metrics port is 0, which lets the system choose one: name the one that it chose")
         }
         let address = try Settings.metricsAddress.resolve(flag: metricsAddress, environment).value
-        let host = Self.reachable(address ?? "127.0.0.1")
         all = target.services.map { kind in
-            (kind, Address(host: host, port: target == .all ? first + kind.portOffset : first))
+            (kind, Self.reachable(address ?? "*", port: target == .all ? first + kind.portOffset : first))
         }
     }
 
-    /// The address by which a service on this machine is reached that listens on `address`.
-    static func reachable(_ address: String) -> String {
+    /// Where a service on this machine is reached that listens on `address`.
+    static func reachable(_ address: String, port: UInt16) -> Address {
         let bare = address.hasPrefix("[") && address.hasSuffix("]") ? String(address.dropFirst().dropLast()) : address
         return switch bare {
-        case "0.0.0.0": "127.0.0.1"
-        case "::": "::1"
-        default: bare
+        case "*", "localhost": Address(host: "127.0.0.1", otherHost: "::1", port: port)
+        case "0.0.0.0": Address(host: "127.0.0.1", port: port)
+        case "::": Address(host: "::1", otherHost: "127.0.0.1", port: port)
+        default: Address(host: bare, port: port)
         }
     }
 }

@@ -111,7 +111,7 @@ struct RunConfiguration: Sendable {
         firstPort = try Self.firstPort(operations.metricsPort, operations.metricsBasePort, environment, target)
         metricsAddress =
             try Settings.metricsAddress.resolve(flag: operations.metricsAddress, environment).value
-            ?? (target == .all ? "127.0.0.1" : "0.0.0.0")
+            ?? (target == .all ? "localhost" : "*")
         dashboardPort = try Self.dashboardPort(operations, environment, target, firstPort)
         logFormat = try Settings.logFormat.resolve(flag: operations.logFormat, environment).value
         logLevel = try Settings.logLevel.resolve(flag: operations.logLevel, environment).value

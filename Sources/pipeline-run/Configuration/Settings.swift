@@ -77,8 +77,8 @@ enum Settings {
         "The first of the four ports of 'all', which takes 0 for any free ones.",
         read: Readers.whole(UInt16(0)...(UInt16.max - 3)))
     static let metricsAddress = Setting<String?>(
-        "metrics-address", "address", standard: nil, shown: "0.0.0.0, and 127.0.0.1 in 'all'",
-        "The address of those ports.", read: Readers.text)
+        "metrics-address", "address", standard: nil, shown: "* for every address, and localhost in 'all'",
+        "The address of those ports; * and localhost mean IPv4 and IPv6.", read: Readers.text)
     /// A flag without a value, which is as good as true.
     static let dashboard = Setting(
         "dashboard", "", standard: false, shown: nil,

@@ -29,7 +29,7 @@ enum ExitStatus {
     /// What is for whoever configures to change is told from a server that does not do its work.
     static func of(_ code: LocalBrokerError.Code) -> Int32 {
         switch code {
-        case .dataDirectoryInUse, .invalidOption, .notInstalled, .fileSystem: configuration
+        case .dataDirectoryInUse, .dataOfOtherVersion, .invalidOption, .notInstalled, .fileSystem: configuration
         default: brokerUnreachable
         }
     }

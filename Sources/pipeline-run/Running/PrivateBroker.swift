@@ -24,7 +24,12 @@ enum PrivateBroker {
     ) async throws -> Value {
         logger.info("Starting a private RabbitMQ, which takes some seconds; AMQP_URL would name another broker")
         let options = LocalBrokerOptions(dataDirectory: folder.file("broker"))
-        let broker = try await stop.untilStopped { try await LocalBroker.start(options) }
+        let broker: LocalBroker
+        do {
+            broker = try await stop.untilStopped { try await LocalBroker.start(options) }
+        } catch let error as LocalBrokerError where error.code == .dataOfOtherVersion {
+            throw ConfigurationError(.environment, "\(error), which --state-dir names")
+        }
         logger.info(
             "The private RabbitMQ answers",
             metadata: ["address": "127.0.0.1:\(broker.nodes[0].amqpPort)", "data": "\(broker.dataDirectory)"])

@@ -161,16 +161,22 @@ import Testing
             try ServiceAddresses(
                 target, metricsPort: nil, metricsBasePort: nil, metricsAddress: nil,
                 environment: environment
-            ).all.map { "\($0.kind) \($0.address.host) \($0.address.port)" }
+            ).all.map { kind, address in
+                "\(kind) \(address.host)\(address.otherHost.map { " or \($0)" } ?? "") \(address.port)"
+            }
         }
-        #expect(try addresses(.role(.fulfillment)) == ["fulfillment 127.0.0.1 8002"])
+        #expect(try addresses(.role(.fulfillment)) == ["fulfillment 127.0.0.1 or ::1 8002"])
         #expect(
             try addresses(
                 .role(.payment), ["PIPELINE_METRICS_PORT": "9", "PIPELINE_METRICS_ADDRESS": "[::]"])
-                == ["payment ::1 9"])
+                == ["payment ::1 or 127.0.0.1 9"])
+        #expect(
+            try addresses(.role(.payment), ["PIPELINE_METRICS_ADDRESS": "0.0.0.0"]) == ["payment 127.0.0.1 8001"])
+        #expect(
+            try addresses(.role(.payment), ["PIPELINE_METRICS_ADDRESS": "10.0.0.7"]) == ["payment 10.0.0.7 8001"])
         #expect(
             try addresses(.all, ["PIPELINE_METRICS_BASE_PORT": "100"]).last
-                == "notification 127.0.0.1 103")
+                == "notification 127.0.0.1 or ::1 103")
         #expect(throws: ConfigurationError.self) {
             try addresses(.all, ["PIPELINE_METRICS_BASE_PORT": "0"])
         }
@@ -190,6 +196,19 @@ import Testing
         let line = Finding.bad("login", "no\u{1b}[2J", remedy: "do this", status: 77).text(
             colors: false)
         #expect(line == "✗ login            no\\u{1b}[2J; do this")
+    }
+
+    @Test func `the room and the kind of a disk are found`() {
+        func condition(_ free: UInt64?, _ volume: String? = nil) -> StateDirectory.Condition {
+            StateDirectory.Condition(exists: true, holder: nil, freeBytes: free, networkVolume: volume)
+        }
+        #expect(MachineChecks.room(condition(0)).mark == .bad(status: 1))
+        #expect(MachineChecks.room(condition(1 << 20)).mark == .warning)
+        #expect(MachineChecks.room(condition(1 << 30)).mark == .good)
+        #expect(MachineChecks.room(condition(nil)).mark == .skipped)
+        #expect(MachineChecks.volume(condition(1)).isEmpty)
+        let finding = MachineChecks.volume(condition(1, "nfs"))
+        #expect(finding.map(\.mark) == [.warning] && finding.first?.words.contains("nfs") == true)
     }
 
     @Test func `a clock that cannot be right is found`() {

@@ -19,13 +19,13 @@ import Testing
         #expect(all.connectAttempts == 10 && all.connectDelay == .seconds(5) && all.queueType == .classic)
         #expect(ServiceKind.allCases.map { all.metricsPort(of: $0) } == [8000, 8001, 8002, 8003])
         #expect(ServiceKind.allCases.map { all.replicas(of: $0) } == [1, 2, 1, 1])
-        #expect(all.metricsAddress == "127.0.0.1" && all.logFormat == .auto && all.logLevel == .info)
+        #expect(all.metricsAddress == "localhost" && all.logFormat == .auto && all.logLevel == .info)
         #expect(all.stateDirectory == nil && all.warnings.isEmpty)
 
         for kind in ServiceKind.allCases {
             let role = try configure(.role(kind))
             #expect(role.metricsPort(of: kind) == 8000 + kind.portOffset)
-            #expect(role.metricsAddress == "0.0.0.0")
+            #expect(role.metricsAddress == "*")
             #expect(role.replicas(of: kind) == 1)
             let broker = try #require(role.broker)
             #expect(broker.description == "amqp://guest@localhost:5672/" && broker.password == "guest")

@@ -327,4 +327,43 @@ struct AdminServerTests {
         #expect(server.port != 0)
         #expect(server.endpoint == "[::1]:\(server.port)")
     }
+
+    /// This machine has IPv6 on its loopback; where a machine has none, the other family alone is listened on.
+    @Test(
+        "Both families are listened on", .timeLimit(.minutes(1)),
+        arguments: [("*", "[::]"), ("::", "[::]"), ("localhost", "localhost")])
+    func bothFamilies(address: String, shown: String) async throws {
+        let server = try AdminServer(
+            address: address, port: 0, registry: PrometheusRegistry(), readiness: { .ready }, logger: Self.logger)
+        #expect(server.endpoint == "\(shown):\(server.port)")
+        let serving = Task { try await server.run() }
+        for host in ["127.0.0.1", "::1"] {
+            let get = HTTPGet(host: host, port: server.port, path: "/livez")
+            #expect(try await get.response(within: .seconds(30)).status == 200)
+        }
+        serving.cancel()
+        try await serving.value
+        try AdminServer.checkFree(address: address, port: server.port)
+    }
+
+    @Test("One family alone is asked for by its address", .timeLimit(.minutes(1)))
+    func oneFamily() async throws {
+        let server = try AdminServer(
+            address: "127.0.0.1", port: 0, registry: PrometheusRegistry(), readiness: { .ready }, logger: Self.logger)
+        let serving = Task { try await server.run() }
+        await #expect(throws: HTTPGet.Failure.self) {
+            try await HTTPGet(host: "::1", port: server.port, path: "/livez").response(within: .seconds(30))
+        }
+        // Whoever knows of both reaches it all the same.
+        let get = HTTPGet(host: "::1", otherHost: "127.0.0.1", port: server.port, path: "/livez")
+        #expect(try await get.response(within: .seconds(30)).status == 200)
+        // A port that one family holds is not free for both.
+        for address in ["*", "localhost"] {
+            #expect(throws: HTTPServerError.self) {
+                try AdminServer.checkFree(address: address, port: server.port)
+            }
+        }
+        serving.cancel()
+        try await serving.value
+    }
 }

@@ -178,6 +178,28 @@ struct LogTests {
         #expect(writer.lostLines == 1)
     }
 
+    @Test("Nothing is locked while data wait for their reader", .timeLimit(.minutes(1)))
+    func waitingData() async throws {
+        let pipe = Pipe()
+        let data = DataWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor)
+        let lines = [String(repeating: "a", count: 400_000), "b", "c"]
+        let isFull = pollfd(fd: pipe.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
+        async let first: Void = RawHTTP.blocking { data.write(Array((lines[0] + "\n").utf8)) }
+        // The first is under way, and nobody reads: neither of these waits for it.
+        try await RawHTTP.blocking {
+            var isFull = isFull
+            unsafe poll(&isFull, 1, -1)
+            for line in lines.dropFirst() { data.write(Array((line + "\n").utf8)) }
+        }
+        #expect(!data.hasFailed)
+        let reader = pipe.fileHandleForReading
+        async let read = RawHTTP.blocking { try reader.readToEnd() ?? Data() }
+        try await first
+        try pipe.fileHandleForWriting.close()
+        #expect(String(decoding: try await read, as: UTF8.self).split(separator: "\n").map(String.init) == lines)
+        #expect(!data.hasFailed)
+    }
+
     private static let line = Array(String(repeating: "z", count: 999).utf8) + [UInt8(ascii: "\n")]
 
     @Test(

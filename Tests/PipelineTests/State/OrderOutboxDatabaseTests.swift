@@ -210,6 +210,69 @@ struct OrderOutboxDatabaseTests {
         #expect(refused == pages)
     }
 
+    /// A count that begins anew gives numbers a second time, so nothing but an operator begins it.
+    @Test("a file that was emptied is no new beginning")
+    func emptied() throws {
+        try folder.write([], to: "generator.sqlite")
+        let error = failure { () throws(StateError) in _ = try open() }
+        #expect(error?.code == .damaged && error?.message.contains("0 bytes") == true)
+        #expect(error?.remedy.contains("move it away") == true)
+        #expect(try folder.read("generator.sqlite").isEmpty)
+        #expect(
+            failure { () throws(StateError) in _ = try OrderOutboxDatabase.examine(in: folder.directory) } == error)
+    }
+
+    @Test("a beginning that was cut short is begun again")
+    func cutShort() throws {
+        for leftover in ["generator.sqlite.new", "generator.sqlite.new-wal"] {
+            try folder.write([1, 2, 3], to: leftover)
+        }
+        let outbox = try open()
+        #expect(try write(1, to: outbox).first?.orderID == 1)
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == [
+                "generator.lock", "generator.sqlite", "generator.sqlite-shm", "generator.sqlite-wal",
+            ])
+    }
+
+    @Test("is examined without being changed, at rest and in use")
+    func examined() throws {
+        #expect(try !OrderOutboxDatabase.examine(in: folder.directory))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+        do {
+            let outbox = try open()
+            try write(20, to: outbox)
+            #expect(try OrderOutboxDatabase.examine(in: folder.directory))
+            #expect(try write(1, to: outbox).first?.orderID == 21)
+        }
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+        let bytes = try folder.read("generator.sqlite")
+        #expect(try OrderOutboxDatabase.examine(in: folder.directory))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == names)
+        #expect(try folder.read("generator.sqlite") == bytes)
+    }
+
+    @Test("what a kill left in the log is examined with the rest")
+    func examinedWithLog() throws {
+        let outbox = try open()
+        try write(20, to: outbox)
+        let copy = try folder.copy()
+        #expect(try OrderOutboxDatabase.examine(in: copy.directory))
+        #expect(try open(copy).unconfirmed().count == 20)
+    }
+
+    @Test("damage is found by looking", arguments: ["a?b#c%d", "plain"])
+    func examinedDamage(name: String) throws {
+        let directory = StateDirectory(path: folder.path + "/" + name)
+        do { try write(200, to: try OrderOutboxDatabase(in: directory)) }
+        #expect(try OrderOutboxDatabase.examine(in: directory))
+        var bytes = try folder.read(name + "/generator.sqlite")
+        for place in 8192..<8392 { bytes[place] = 0xA5 }
+        try folder.write(bytes, to: name + "/generator.sqlite")
+        let error = failure { () throws(StateError) in _ = try OrderOutboxDatabase.examine(in: directory) }
+        #expect(error?.code == .damaged)
+    }
+
     @Test("a truncated database is refused")
     func truncated() throws {
         var outbox: OrderOutboxDatabase? = try open()

@@ -77,6 +77,28 @@ struct StateDirectoryTests {
         }
     }
 
+    @Test(
+        "a network volume is named",
+        arguments: [
+            ("/", nil), ("/data", "nfs4"), ("/data/orders", "nfs4"), ("/database", nil), ("/data/local/x", nil),
+            ("/my share/a", "cifs"), ("/shared", "9p"), ("/home/me/cloud", "fuse.sshfs"), ("/hidden/x", nil),
+        ] as [(String, String?)])
+    func networkVolumes(path: String, kind: String?) {
+        let mounts = """
+            22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+            30 22 0:40 / /data rw,relatime shared:1 - nfs4 server:/export rw,vers=4.2
+            31 30 254:1 / /data/local rw - xfs /dev/vdb rw
+            32 22 0:41 / /my\\040share rw - cifs //server/share rw
+            33 22 0:42 / /shared rw - 9p host rw
+            34 22 0:43 / /home/me/cloud rw - fuse.sshfs me@server: rw
+            35 22 0:44 / /hidden rw - nfs server:/old rw
+            36 22 0:45 / /hidden rw - tmpfs tmpfs rw
+            broken line
+            """
+        #expect(SystemCall.networkVolume(at: path, mounts: mounts) == kind)
+        #expect(SystemCall.networkVolume(at: path, mounts: "") == nil)
+    }
+
     @Test("is examined without being made")
     func condition() throws {
         let folder = try TemporaryFolder()

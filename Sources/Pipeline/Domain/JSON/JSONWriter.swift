@@ -4,8 +4,12 @@
 package struct JSONWriter {
     package private(set) var bytes: [UInt8] = []
     private var needsComma = false
+    private let isForTerminal: Bool
 
-    package init(capacity: Int) {
+    /// - Parameter isForTerminal: whether a person may read the text as it is, so that what ``PrintableText`` calls
+    ///   hazardous is escaped beside what JSON asks for.
+    package init(capacity: Int, isForTerminal: Bool = false) {
+        self.isForTerminal = isForTerminal
         bytes.reserveCapacity(capacity)
     }
 
@@ -34,7 +38,9 @@ package struct JSONWriter {
     package mutating func string(_ text: String) {
         separate()
         bytes.append(UInt8(ascii: "\""))
-        if text.utf8.contains(where: Self.mustBeEscaped) {
+        if isForTerminal {
+            for scalar in text.unicodeScalars { printable(scalar) }
+        } else if text.utf8.contains(where: Self.mustBeEscaped) {
             for byte in text.utf8 {
                 if Self.mustBeEscaped(byte) { escape(byte) } else { bytes.append(byte) }
             }
@@ -105,6 +111,19 @@ package struct JSONWriter {
 
     private static func mustBeEscaped(_ byte: UInt8) -> Bool {
         byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private mutating func printable(_ scalar: Unicode.Scalar) {
+        if scalar.isASCII, let byte = UInt8(exactly: scalar.value), byte != 0x7F {
+            if Self.mustBeEscaped(byte) { escape(byte) } else { bytes.append(byte) }
+        } else if PrintableText.isHazardous(scalar) {
+            let digits = String(scalar.value, radix: 16).utf8
+            bytes.append(contentsOf: "\\u".utf8)
+            for _ in digits.count..<4 { bytes.append(UInt8(ascii: "0")) }
+            bytes.append(contentsOf: digits)
+        } else {
+            bytes.append(contentsOf: String(scalar).utf8)
+        }
     }
 
     private mutating func escape(_ byte: UInt8) {

@@ -23,7 +23,7 @@ package final class AdminServer: Sendable {
     /// Binds the address.
     ///
     /// - Parameters:
-    ///   - address: an address of this machine; `0.0.0.0` or `::` for all of them.
+    ///   - address: an address of this machine; `*` for all of them, `localhost` for loopback, each of both families.
     ///   - port: 0 for any that is free.
     ///   - registry: what `/metrics` shows.
     ///   - readiness: what `/readyz` says; called for every such request, on any thread, must not block.

@@ -25,8 +25,8 @@ struct LetterCopies: Sendable {
         var written = Written()
         var sent: [(Delivery, PendingConfirm)] = []
         for letter in letters {
-            if let fault = letter.headersFault {
-                written.faults.append("its headers cannot be read: \(fault)")
+            if let fault = letter.headersFault ?? letter.bodyFault {
+                written.faults.append("it could not be read whole: \(fault)")
                 continue
             }
             guard let publisher else {

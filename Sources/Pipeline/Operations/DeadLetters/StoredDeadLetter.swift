@@ -55,8 +55,15 @@ package struct StoredDeadLetter: Sendable, Equatable {
         return number.wholeNumber
     }
 
-    /// The body as text; nil when it is no UTF-8.
-    package var text: String? { String(validating: message.body, as: UTF8.self) }
+    /// The body as text; nil when it is no UTF-8, or not held in memory.
+    package var text: String? { message.largeBody == nil ? String(validating: message.body, as: UTF8.self) : nil }
+
+    /// The beginning of the body, at most so many bytes, for a person to look at. Throws ``AMQPError`` when it was not
+    /// kept.
+    package func beginning(_ count: Int) throws(AMQPError) -> [UInt8] {
+        guard let large = message.largeBody else { return Array(message.body.prefix(count)) }
+        return try large.read(at: 0, count: count)
+    }
 
     /// The latest death in the broker's `x-death` (RabbitMQ, "Dead Letter Exchanges").
     private var death: (queue: String, reason: String, exchange: String?, time: Timestamp?)? {

@@ -18,15 +18,50 @@ package struct HTTPGet: Sendable {
         init(_ description: String) { self.description = description }
     }
 
+    /// A user and a password, for HTTP's basic authentication (RFC 7617).
+    package struct Login: Sendable {
+        let user: String
+        /// Never printed or logged.
+        let password: String
+
+        package init(user: String, password: String) {
+            self.user = user
+            self.password = password
+        }
+
+        var authorization: String { "Basic \(Self.base64(Array("\(user):\(password)".utf8)))" }
+
+        /// RFC 4648 section 4.
+        static func base64(_ bytes: [UInt8]) -> String {
+            let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+            var text: [UInt8] = []
+            for start in stride(from: 0, to: bytes.count, by: 3) {
+                let group = bytes[start..<min(start + 3, bytes.count)]
+                let number = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << UInt32(8 * (3 - group.count))
+                for place in 0..<4 {
+                    text.append(
+                        place <= group.count
+                            ? digits[Int(number >> UInt32(18 - 6 * place) & 63)] : UInt8(ascii: "="))
+                }
+            }
+            return String(decoding: text, as: UTF8.self)
+        }
+    }
+
     /// One thread for all, made with the first and kept.
     private static let eventLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     package let host: String
+    /// Where to ask when the host cannot be connected to.
+    package let otherHost: String?
     package let port: UInt16
     package let path: String
+    private let login: Login?
 
-    package init(host: String, port: UInt16, path: String) {
+    package init(host: String, otherHost: String? = nil, port: UInt16, path: String, login: Login? = nil) {
+        self.login = login
         self.host = host
+        self.otherHost = otherHost
         self.port = port
         self.path = path
     }
@@ -68,20 +103,30 @@ package struct HTTPGet: Sendable {
             answer.fail(Failure("\(endpoint) did not answer \(path) within \(timeout)"))
         }
         defer { deadline.cancel() }
-        let connecting = ClientBootstrap(group: loop)
-            .connectTimeout(TimeAmount(timeout))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                    try channel.pipeline.syncOperations.addHandler(ResponseCollector(answer))
+        let (port, otherHost) = (Int(port), otherHost)
+        @Sendable func connect(to host: String) -> EventLoopFuture<any Channel> {
+            ClientBootstrap(group: loop)
+                .connectTimeout(TimeAmount(timeout))
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                        try channel.pipeline.syncOperations.addHandler(ResponseCollector(answer))
+                    }
                 }
+                .connect(host: host, port: port)
+        }
+        let connecting = connect(to: host)
+            .flatMapError { error in
+                guard let otherHost else { return loop.makeFailedFuture(error) }
+                // The first is what was asked for, so its error is the one to tell.
+                return connect(to: otherHost).flatMapErrorThrowing { _ in throw error }
             }
-            .connect(host: host, port: Int(port))
         connecting.whenFailure { answer.fail($0) }
         connecting.whenSuccess { channel in
-            let head = HTTPRequestHead(
+            var head = HTTPRequestHead(
                 version: .http1_1, method: .GET, uri: path,
-                headers: ["host": endpoint, "connection": "close", "accept": "text/plain"])
+                headers: ["host": endpoint, "connection": "close", "accept": "text/plain, application/json"])
+            if let login { head.headers.add(name: "authorization", value: login.authorization) }
             channel.write(HTTPClientRequestPart.head(head), promise: nil)
             channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
             // However it ended: the answer, an error, or the deadline.

@@ -9,9 +9,9 @@ import NIOPosix
 ///
 /// `init` binds, so a port that cannot be had is known before any work begins; `run()` serves until it is cancelled.
 /// Each connection is good for one request of at most 64 KiB, which has to be there within 2 seconds, and whose answer
-/// has to be taken within 10, of a stream each part. At most 64 are open at a time: another takes the place of the
-/// oldest that has not sent its request, so that idle ones cannot hold up the probes. All servers of a process share
-/// one thread.
+/// has to be taken within 10, of a stream each part. At most 64 are open at a time and socket: another takes the place
+/// of the oldest that has not sent its request, so that idle ones cannot hold up the probes. All servers of a process
+/// share one thread.
 final class HTTPServer: Sendable {
     /// The port that is listened on, also where 0 was asked for.
     var port: UInt16 { socket.port }
@@ -43,7 +43,7 @@ final class HTTPServer: Sendable {
     ///
     /// - Parameters:
     ///   - subject: what is served, for errors and the log.
-    ///   - address: an address of this machine; `0.0.0.0` or `::` for all of them.
+    ///   - address: an address of this machine; `*` for all of them, `localhost` for loopback, each of both families.
     ///   - port: 0 for any that is free.
     ///   - answerTime: how long a client may take to read its answer, for tests.
     ///   - answer: called for every request, on any thread; must not block.
@@ -68,11 +68,11 @@ final class HTTPServer: Sendable {
     ///
     /// To be called once. Throws only if the system takes the listening socket away.
     func run() async throws(HTTPServerError) {
-        guard let descriptor = socket.take() else {
+        guard let descriptors = socket.take() else {
             preconditionFailure("HTTPServer.run() called twice")
         }
         do {
-            try await serve(descriptor)
+            try await serve(descriptors)
         } catch is CancellationError {
             // Cancellation is how it is stopped.
         } catch {
@@ -82,7 +82,7 @@ final class HTTPServer: Sendable {
         }
     }
 
-    private func serve(_ descriptor: Int32) async throws {
+    private func serve(_ descriptors: [Int32]) async throws {
         let http = HTTP1Channel(
             responder: { [self] request, writer, channel in
                 let (head, body) = response(to: request, on: channel)
@@ -100,7 +100,7 @@ final class HTTPServer: Sendable {
         // Not NIO's own sequence of connections: that ends with the first error of the listener, such as too many open
         // files, or with cancellation, and NIO ends the process when a connection is then dropped unanswered.
         let (connections, arrivals) = AsyncStream.makeStream(of: HTTP1Channel.Value.self)
-        let listener = try await ServerBootstrap(group: Self.eventLoop)
+        let bootstrap = ServerBootstrap(group: Self.eventLoop)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
@@ -121,16 +121,23 @@ final class HTTPServer: Sendable {
                     Task { await http.handle(value: connection, logger: silent) }
                 }
             }
-            .withBoundSocket(descriptor)
-            .get()
-        listener.closeFuture.whenComplete { _ in arrivals.finish() }
+        var listeners: [any Channel] = []
+        for descriptor in descriptors { listeners.append(try await bootstrap.withBoundSocket(descriptor).get()) }
+        let open = listeners
+        // One that the system takes away ends the whole.
+        for listener in open {
+            listener.closeFuture.whenComplete { _ in
+                arrivals.finish()
+                for other in open { other.close(promise: nil) }
+            }
+        }
         logger.debug("Serving \(subject)", metadata: ["address": "\(endpoint)"])
         // A task that cancellation does not reach: every connection that has come is answered or closed.
         let serving = Task { await Self.answer(connections, with: http, logger: silent) }
         await withTaskCancellationHandler {
             await serving.value
         } onCancel: {
-            listener.close(promise: nil)
+            for listener in open { listener.close(promise: nil) }
         }
         guard Task.isCancelled else { throw ChannelError.alreadyClosed }
     }

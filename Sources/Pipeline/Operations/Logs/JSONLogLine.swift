@@ -75,7 +75,7 @@ enum JSONLogLine {
             case "\n": append("\\n", to: &line)
             case "\r": append("\\r", to: &line)
             case "\t": append("\\t", to: &line)
-            case _ where isHazardous(scalar):
+            case _ where PrintableText.isHazardous(scalar):
                 // All of these lie in the first plane, so four digits do.
                 let digits = String(scalar.value, radix: 16)
                 append("\\u" + String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits, to: &line)
@@ -84,13 +84,5 @@ enum JSONLogLine {
             }
         }
         line.append(UInt8(ascii: "\""))
-    }
-
-    /// Control characters, invisible ones, and those that change the direction of text.
-    private static func isHazardous(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0x00...0x1F, 0x7F...0x9F, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
-        default: false
-        }
     }
 }

@@ -28,7 +28,7 @@ enum LetterLine {
 
 /// A dead letter whole.
 enum LetterText {
-    /// What of a body is shown to a person, in characters; `--json` has it all.
+    /// What of a body is shown to a person, in characters; `--json` has all of one that is held in memory.
     private static let longestBody = 4000
 
     static func lines(_ letter: StoredDeadLetter) -> [String] {
@@ -42,13 +42,26 @@ enum LetterText {
         for (name, value) in properties.headers.sorted(by: { $0.key < $1.key }) {
             rows.append((name, value.text ?? text(of: value)))
         }
-        var lines = ["── \(letter.queue.deadLetterQueue), \(letter.message.body.count) bytes"]
+        var lines = ["── \(letter.queue.deadLetterQueue), \(letter.message.bodySize) bytes"]
         for case (let name, let value?) in rows {
             lines.append(
                 "\(PrintableText.of(name, limit: 60)): \(PrintableText.of(value, limit: 1000))")
         }
-        lines.append(PrintableText.of(letter.text ?? Hexadecimal.text(letter.message.body), limit: longestBody))
+        lines.append(body(letter))
         return lines
+    }
+
+    private static func body(_ letter: StoredDeadLetter) -> String {
+        do throws(AMQPError) {
+            let bytes = try letter.beginning(longestBody * 4)
+            // A character may be cut in two at the end.
+            let isCut = letter.message.bodySize > Int64(bytes.count)
+            let text = (0..<(isCut ? 4 : 1)).lazy.compactMap { String(validating: bytes.dropLast($0), as: UTF8.self) }
+                .first
+            return PrintableText.of((text ?? Hexadecimal.text(bytes)) + (isCut ? "…" : ""), limit: longestBody)
+        } catch {
+            return "its body is not shown: \(PrintableText.of(error.description, limit: 500))"
+        }
     }
 
     private static func text(of value: FieldValue) -> String {
@@ -62,7 +75,7 @@ enum LetterText {
     /// One line of JSON.
     static func json(_ letter: StoredDeadLetter, withBody: Bool) -> String {
         let properties = letter.message.properties
-        var json = JSONWriter(capacity: 1024)
+        var json = JSONWriter(capacity: 1024, isForTerminal: true)
         json.beginObject()
         json.name("queue")
         json.string(letter.queue.rawValue)
@@ -87,12 +100,17 @@ enum LetterText {
         json.name("app_id")
         json.string(properties.appID)
         json.name("bytes")
-        json.whole(Int64(letter.message.body.count))
+        json.whole(letter.message.bodySize)
         if withBody {
             json.name("headers")
             json.table(properties.headers)
             // Text where it is some, so that it can be read; else digits, so that nothing of it is lost.
-            if let text = letter.text {
+            if let large = letter.message.largeBody {
+                json.name("body")
+                json.null()
+                json.name("body_sha256")
+                json.string(large.sha256)
+            } else if let text = letter.text {
                 json.name("body")
                 json.string(text)
             } else {

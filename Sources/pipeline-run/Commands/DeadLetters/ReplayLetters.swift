@@ -74,6 +74,7 @@ struct ReplayLetters: AsyncParsableCommand {
     /// Why a letter has nothing that could be replayed; nil where it has.
     private static func obstacle(to letter: StoredDeadLetter) -> String? {
         if let fault = letter.headersFault { return "its headers cannot be read: \(fault)" }
+        if let fault = letter.message.largeBody?.fault { return "its body could not be kept: \(fault)" }
         guard letter.isNote else { return nil }
         return "it is only a note of a message that could not be kept; publish that message again from where it came"
     }

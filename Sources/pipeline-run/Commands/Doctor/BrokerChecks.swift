@@ -6,6 +6,7 @@ import Pipeline
 struct BrokerChecks: Sendable {
     private let target: RunTarget
     private let topology: Topology
+    private let queueType: QueueType
     private let broker: ConnectionConfiguration
 
     private static let names = "names"
@@ -20,7 +21,8 @@ struct BrokerChecks: Sendable {
     static func all(
         _ target: RunTarget, _ queueType: QueueType, _ broker: ConnectionConfiguration
     ) -> [@Sendable () async -> [Finding]] {
-        let checks = BrokerChecks(target: target, topology: PipelineTopology.all(queueType), broker: broker)
+        let checks = BrokerChecks(
+            target: target, topology: PipelineTopology.all(queueType), queueType: queueType, broker: broker)
         return [{ await checks.resolve() }, { await checks.connect() }]
     }
 
@@ -69,29 +71,49 @@ struct BrokerChecks: Sendable {
                 return findings
             }
         } catch {
-            return explain(error, hosts)
+            return await explain(error, hosts)
         }
     }
 
-    private func explain(_ error: any Error, _ hosts: String) -> [Finding] {
+    private func explain(_ error: any Error, _ hosts: String) async -> [Finding] {
         let reached = Finding.good(Self.connection, "a broker answers at \(hosts)")
-        let rest = [Self.permissions, Self.topologyName, Self.queues].map {
+        let rest = [Self.permissions, Self.topologyName, Self.queues, DeliveryLimits.subject].map {
             Finding.skipped($0, "not looked at without a connection")
         }
         switch (error as? AMQPError)?.code {
         case .loginRefused: return [reached, .bad(Self.login, error)] + rest
         case .virtualHostRefused:
             return [reached, .good(Self.login, "as '\(broker.user)'"), .bad(Self.virtualHost, error)] + rest
-        default: return [.bad(Self.connection, error)] + rest
+        default: return [.bad(Self.connection, error)] + (await suspicions()) + rest
         }
+    }
+
+    /// Addresses at which TLS is spoken, where plain AMQP was expected.
+    private func suspicions() async -> [Finding] {
+        var findings: [Finding] = []
+        for endpoint in broker.endpoints
+        where await TLSProbe.speaksTLS(host: endpoint.host, port: endpoint.port, within: .seconds(2)) {
+            findings.append(
+                .bad(
+                    Self.connection, "at \(endpoint) TLS is spoken, not plain AMQP",
+                    remedy: "name the port of plain AMQP, 5672 as a rule", status: ExitStatus.brokerUnreachable))
+        }
+        return findings
     }
 
     // MARK: What the broker holds
 
     private func look(at connection: AMQPConnection) async throws -> [Finding] {
         let differences = try await connection.differences(from: topology)
+        let missing = Set(
+            differences.compactMap { difference -> String? in
+                guard difference.finding == .missing, case .queue(let name) = difference.resource else { return nil }
+                return name
+            })
+        let limits = DeliveryLimits(broker: broker, topology: topology, queueType: queueType)
         return try await permissions(differences, connection) + topology(differences)
             + (try await queues(differences, connection))
+            + (try await limits.findings(over: connection, missing: missing))
     }
 
     private func permissions(

@@ -29,8 +29,7 @@ enum MachineChecks {
                 try AdminServer.checkFree(address: configuration.metricsAddress, port: port)
                 findings.append(.good("ports", "\(port) is free for \(kind.rawValue)"))
             } catch  where error.code == .portInUse {
-                let get = HTTPGet(
-                    host: ServiceAddresses.reachable(configuration.metricsAddress), port: port, path: "/metrics")
+                let get = ServiceAddresses.reachable(configuration.metricsAddress, port: port).get("/metrics")
                 let page = try? await get.response(within: askedWithin)
                 if page?.text.contains("pipeline_build_info") == true {
                     findings.append(
@@ -72,9 +71,41 @@ enum MachineChecks {
         (try? configuration.stateFolder())?.lastWritten
     }
 
+    private static let name = "state folder"
+
+    /// Whether a generator can go on with the outbox that is there.
+    private static func outbox(in folder: StateDirectory) -> [Finding] {
+        do {
+            return try OrderOutboxDatabase.examine(in: folder) ? [.good(name, "the order outbox in it is whole")] : []
+        } catch {
+            return [.bad(name, error)]
+        }
+    }
+
+    static func room(_ condition: StateDirectory.Condition) -> Finding {
+        switch condition.freeBytes {
+        case nil: .skipped(name, "the system does not say how much room its disk has")
+        case 0?:
+            .bad(
+                name, "no room is left on its disk", remedy: "free some: no order can be written down",
+                status: ExitStatus.failure)
+        case let free? where free < littleRoom:
+            .warning(name, "only \(free >> 20) MiB are free on its disk", remedy: "free some, before orders stop")
+        case let free?: .good(name, "\(free >> 20) MiB are free on its disk")
+        }
+    }
+
+    static func volume(_ condition: StateDirectory.Condition) -> [Finding] {
+        guard let kind = condition.networkVolume else { return [] }
+        return [
+            .warning(
+                name, "it is on a network volume (\(kind)), where SQLite's locks and writes are not to be relied on",
+                remedy: "keep it on a disk of the machine, or on a volume that one machine mounts as a block device")
+        ]
+    }
+
     /// Whether the state can be kept. Makes nothing.
     static func stateFolder(_ configuration: RunConfiguration) -> [Finding] {
-        let name = "state folder"
         guard configuration.target.services.contains(.generator) else {
             return [.good(name, "'\(configuration.target.commandName)' keeps no state")]
         }
@@ -93,12 +124,7 @@ enum MachineChecks {
                         name, "it is in use by \(holder)",
                         remedy: "another run needs a folder of its own, see --state-dir"))
             }
-            if let free = condition.freeBytes, free < littleRoom {
-                findings.append(
-                    .warning(
-                        name, "only \(free >> 20) MiB are free on its disk", remedy: "free some, before orders stop"))
-            }
-            return findings
+            return findings + outbox(in: folder) + [room(condition)] + volume(condition)
         } catch {
             return [.bad(name, error)]
         }

@@ -1,0 +1,4 @@
+extension AMQPConnection {
+    /// The broker's product and version as it names them, such as `RabbitMQ 4.0.5`; nil while there is no connection.
+    package var serverName: String? { session?.serverName }
+}
