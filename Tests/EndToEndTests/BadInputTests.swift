@@ -147,6 +147,60 @@ extension EndToEnd {
                 "pipeline_messages_settled_total", ["queue": queue, "outcome": "dead_lettered"]] ?? -1
         }
 
+        /// Bodies of 1 MiB, the most that is looked at, that would be much larger in memory if they were kept as values.
+        private static var hostileBodies: [[UInt8]] {
+            let size = 1 << 20
+            /// `piece` as often as there is room for between a beginning and an end.
+            func filled(_ beginning: String, _ piece: String, _ end: String) -> [UInt8] {
+                let room = size - beginning.utf8.count - end.utf8.count
+                let text = beginning + String(repeating: piece, count: room / piece.utf8.count) + end
+                return Array(text.utf8) + [UInt8](repeating: 0x20, count: size - text.utf8.count)
+            }
+            let nest = String(repeating: "[", count: 60) + String(repeating: "]", count: 60)
+            let item = #"{"product_id":1,"name":"","price":1,"quantity":1}"#
+            return [
+                Array(("[" + String(repeating: "{},", count: 349_524) + "{}]").utf8),
+                filled("{\"extra\":[", "{},", "{}]}"), filled("[", "1,", "1]"), filled("[", "\"\",", "\"\"]"),
+                filled("[", "[],", "[]]"), filled("{", "\"\":0,", "\"\":0}"),
+                filled("{", "\"order_id\":1,", "\"order_id\":1}"), filled("{", #""\u0061":{},"#, "\"a\":0}"),
+                filled("[", "{\"\":{}},", "0]"), filled("[", nest + ",", "0]"), filled("", "[", ""),
+                filled("", "9", ""),
+                filled("{\"order_id\":", "9", "}"), filled("{\"order_id\":0.", "0", "1}"),
+                filled("{\"order_id\":\"", #"\u0001"#, "\"}"),
+                filled("{\"order_id\":1,\"customer_email\":\"", "é", "\"}"),
+                filled(#"{"order_id":1,"customer_email":"a","items":["#, "{},", "{}]}"),
+                filled(#"{"order_id":1,"customer_email":"a","items":["#, item + ",", item + "]}"),
+            ]
+        }
+
+        @Test(.timeLimit(.minutes(3))) func noBodyTakesMuchMoreMemoryThanItsLength() async throws {
+            try await withScene { scene in
+                let host = try await SharedBroker.shared.virtualHost()
+                let payment = try await scene.start("payment", "--speed", "max", on: host)
+                try await payment.becomesReady()
+                let bodies = Self.hostileBodies
+                for body in bodies { try #require(body.count == 1 << 20) }
+                // More than once, so that what one leaves behind would add up.
+                for round in 1...2 {
+                    try await host.publish(bodies.map { Message(body: $0) }, to: "orders")
+                    try await host.waits(
+                        for: UInt32(round * bodies.count), in: ["payment_processor_queue.dlq"], within: .seconds(60))
+                }
+                // A good one whose unknown field is as bad, and whose known ones are read all the same.
+                var extra = Self.json(Self.order, ["extra": "[]"])
+                let place = try #require(extra.firstIndex(of: UInt8(ascii: "[")))
+                extra.insert(
+                    contentsOf: Array(String(repeating: "{},", count: 349_000).utf8) + Array("{}".utf8), at: place + 1)
+                try await host.publish([Message(body: extra)], to: "orders")
+                try await payment.log("Payment of order #42")
+                let status = try String(contentsOfFile: "/proc/\(payment.identifier)/status", encoding: .utf8)
+                let peak = try #require(status.firstMatch(of: /VmHWM:\s*([0-9]+) kB/).flatMap { Int($0.1) })
+                print("after bodies of 1 MiB: a peak of \(peak) kB")
+                #expect(peak < 60_000)
+                try await payment.drains()
+            }
+        }
+
         /// No client of ours sends such a table, but the broker relays it from any other.
         @Test(.timeLimit(.minutes(2)), arguments: [100, 15_000])
         func deepHeadersDoNoHarm(depth: Int) async throws {
