@@ -103,16 +103,23 @@ let package = Package(
         ),
         // Plain rabbitmq-c on its ordinary, blocking API: what the benchmarks measure against.
         .executableTarget(name: "bench-plain-c", dependencies: ["CRabbitMQ"], path: "Benchmarks/PlainC"),
+        // What the tests share: logs that are shown on failure, and how RabbitMQ's versions differ.
+        .target(
+            name: "Testbed",
+            dependencies: ["LocalBroker", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/Testbed",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "ActorBusTests",
-            dependencies: ["ActorBus", "LocalBroker", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["ActorBus", "LocalBroker", "Testbed", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict
         ),
         .testTarget(name: "LocalBrokerTests", dependencies: ["LocalBroker"], swiftSettings: strict),
         .testTarget(
             name: "PipelineTests",
             dependencies: [
-                "ActorBus", "Pipeline", "pipeline-run",
+                "ActorBus", "LocalBroker", "Pipeline", "pipeline-run",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -123,7 +130,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "ActorBus", "LocalBroker", "pipeline-run",
+                "ActorBus", "LocalBroker", "Testbed", "pipeline-run",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
