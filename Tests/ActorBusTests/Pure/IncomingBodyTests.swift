@@ -16,17 +16,15 @@ import Testing
     /// Puts a body of `size` bytes in, in pieces.
     private func receive(_ size: Int, piece: Int = frame, _ storage: BodyStorage) -> Message.Body {
         var body = IncomingBody(size: Int64(size), storage: storage)
-        let bytes = Self.bytes(size)
+        let bytes = Sample.bytes(size)
         for start in stride(from: 0, to: size, by: piece) {
-            #expect(!body.isWhole)
+            if body.isWhole { Issue.record("whole after \(start) of \(size) bytes") }
             let isTaken = unsafe bytes[start..<min(size, start + piece)].withUnsafeBytes { unsafe body.append($0) }
-            #expect(isTaken)
+            if !isTaken { Issue.record("not taken after \(start) of \(size) bytes") }
         }
         #expect(body.isWhole)
         return body.take()
     }
-
-    private static func bytes(_ size: Int) -> [UInt8] { (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8) } }
 
     /// An empty folder of the test's own.
     private func withFolder(_ body: (String) throws -> Void) throws {
@@ -49,7 +47,8 @@ import Testing
 
     @Test(arguments: [0, 1, 1000, frame, frame + 1, 3_000_000])
     func aBodyUpToTheLimitIsInMemory(size: Int) {
-        #expect(receive(size, storage(maximum: size)) == .bytes(Self.bytes(size)))
+        let isSame = receive(size, storage(maximum: size)) == .bytes(Sample.bytes(size))
+        #expect(isSame)
     }
 
     /// Whatever is announced, memory for at most sixteen times of what has come is set aside, or for a megabyte; and the
@@ -64,7 +63,8 @@ import Testing
             let isTaken = unsafe piece[..<count].withUnsafeBytes { unsafe body.append($0) }
             #expect(isTaken)
             received += count
-            #expect(body.capacity <= max(1 << 20, 16 * received) + 64)
+            // The allocator rounds up.
+            #expect(body.capacity <= max(1 << 20, 16 * received) + 8192)
         }
         #expect(body.capacity <= size + 8192)
         guard case .bytes(let bytes) = body.take() else { throw Overdue(description: "not in memory") }
@@ -85,11 +85,13 @@ import Testing
                 throw Overdue(description: "not spooled")
             }
             #expect(body.size == Int64(size) && body.fault == nil)
-            #expect(body.sha256 == SHA256.digest(of: Self.bytes(size)))
-            #expect(try body.read(at: 0, count: size) == Self.bytes(size))
-            #expect(try body.read(at: Int64(size) - 3, count: 100) == Array(Self.bytes(size).suffix(3)))
+            #expect(body.sha256 == SHA256.digest(of: Sample.bytes(size)))
+            let isSame = try body.read(at: 0, count: size) == Sample.bytes(size)
+            #expect(isSame)
+            #expect(try body.read(at: Int64(size) - 3, count: 100) == Array(Sample.bytes(size).suffix(3)))
             #expect(try body.read(at: Int64(size) + 3, count: 100) == [])
-            #expect(receive(size - 1, piece: piece, storage(spool)) == .bytes(Self.bytes(size - 1)))
+            let isInMemory = receive(size - 1, piece: piece, storage(spool)) == .bytes(Sample.bytes(size - 1))
+            #expect(isInMemory)
             // The file has no name, so nothing is left of it.
             #expect(unsafe rmdir(folder) == 0)
         }
@@ -107,7 +109,7 @@ import Testing
             throw Overdue(description: "kept")
         }
         #expect(body.fault?.contains(words) == true)
-        #expect(body.size == 1_000 && body.sha256 == SHA256.digest(of: Self.bytes(1_000)))
+        #expect(body.size == 1_000 && body.sha256 == SHA256.digest(of: Sample.bytes(1_000)))
         let error = #expect(throws: AMQPError.self) { try body.read(at: 0, count: 1) }
         #expect(error?.code == .invalidMessage)
     }
@@ -125,7 +127,8 @@ import Testing
     @Test func aBodyOfAReturnIsKnownByItsDigest() throws {
         let size = 100_000
         guard case .large(let body) = receive(size, .forReturns) else { throw Overdue(description: "kept") }
-        #expect(body.sha256 == SHA256.digest(of: Self.bytes(size)))
-        #expect(receive(64 << 10, .forReturns) == .bytes(Self.bytes(64 << 10)))
+        #expect(body.sha256 == SHA256.digest(of: Sample.bytes(size)))
+        let isInMemory = receive(64 << 10, .forReturns) == .bytes(Sample.bytes(64 << 10))
+        #expect(isInMemory)
     }
 }
