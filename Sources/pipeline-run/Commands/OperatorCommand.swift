@@ -86,6 +86,7 @@ struct BrokerAccess: Sendable {
         broker.connectAttempts = attempts
         broker.connectDelay = try Settings.connectDelay.resolve(flag: options.connectDelay, environment).value
         broker.name = "pipeline-run"
+        broker.spool = .ofThePipeline
         self.broker = broker
         warnings = settings.warnings
         // Of a single attempt that fails the error says all.

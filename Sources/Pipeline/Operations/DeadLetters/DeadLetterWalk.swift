@@ -176,7 +176,7 @@ package struct DeadLetterWalk: Sendable {
     ) async {
         var outcome = Handful()
         outcome.met = UInt32(clamping: deliveries.count)
-        outcome.largest = deliveries.map(\.body.count).max() ?? 0
+        outcome.largest = deliveries.map { Int(clamping: $0.message.bodySize) }.max() ?? 0
         var removed: Set<Int> = []
         if let visit {
             for (place, result) in await verdicts(deliveries, visit) {

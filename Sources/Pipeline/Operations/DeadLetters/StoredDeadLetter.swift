@@ -55,8 +55,10 @@ package struct StoredDeadLetter: Sendable, Equatable {
         return number.wholeNumber
     }
 
-    /// The body as text; nil when it is no UTF-8.
-    package var text: String? { String(validating: message.body, as: UTF8.self) }
+    /// The body as text; nil when it is no UTF-8, or too large to be held in memory.
+    package var text: String? {
+        message.largeBody == nil ? String(validating: message.body, as: UTF8.self) : nil
+    }
 
     /// The latest death in the broker's `x-death` (RabbitMQ, "Dead Letter Exchanges").
     private var death: (queue: String, reason: String, exchange: String?, time: Timestamp?)? {

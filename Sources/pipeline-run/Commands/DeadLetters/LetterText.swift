@@ -42,12 +42,16 @@ enum LetterText {
         for (name, value) in properties.headers.sorted(by: { $0.key < $1.key }) {
             rows.append((name, value.text ?? text(of: value)))
         }
-        var lines = ["── \(letter.queue.deadLetterQueue), \(letter.message.body.count) bytes"]
+        var lines = ["── \(letter.queue.deadLetterQueue), \(letter.message.bodySize) bytes"]
         for case (let name, let value?) in rows {
             lines.append(
                 "\(PrintableText.of(name, limit: 60)): \(PrintableText.of(value, limit: 1000))")
         }
-        lines.append(PrintableText.of(letter.text ?? Hexadecimal.text(letter.message.body), limit: longestBody))
+        if let body = letter.message.largeBody {
+            lines.append("(not shown; SHA-256 \(body.sha256))")
+        } else {
+            lines.append(PrintableText.of(letter.text ?? Hexadecimal.text(letter.message.body), limit: longestBody))
+        }
         return lines
     }
 
@@ -87,12 +91,16 @@ enum LetterText {
         json.name("app_id")
         json.string(properties.appID)
         json.name("bytes")
-        json.whole(Int64(letter.message.body.count))
+        json.whole(letter.message.bodySize)
         if withBody {
             json.name("headers")
             json.table(properties.headers)
-            // Text where it is some, so that it can be read; else digits, so that nothing of it is lost.
-            if let text = letter.text {
+            // Text where it is some, so that it can be read; else digits, so that nothing of it is lost. What is too large
+            // for either is known by its digest, and replayed whole.
+            if let body = letter.message.largeBody {
+                json.name("body_sha256")
+                json.string(body.sha256)
+            } else if let text = letter.text {
                 json.name("body")
                 json.string(text)
             } else {
