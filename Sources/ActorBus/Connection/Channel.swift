@@ -95,11 +95,12 @@ final class Channel {
         self.properties = properties
         self.headersFault = headersFault
         let size = Int64(bodySize)
-        body = if case .return = content {
-            IncomingBody(size: size, storage: .forReturns)
-        } else {
-            IncomingBody(size: size, storage: storage)
-        }
+        body =
+            if case .return = content {
+                IncomingBody(size: size, storage: .forReturns)
+            } else {
+                IncomingBody(size: size, storage: storage)
+            }
         if size == 0 { try complete() }
     }
 

@@ -303,7 +303,8 @@ final class Session {
             } catch {
                 // Half a message cannot be taken back.
                 body.request.fail(error)
-                throw AMQPError(.connectionLost, "a message was cut off, since the rest of it is lost: \(error.message)")
+                throw AMQPError(
+                    .connectionLost, "a message was cut off, since the rest of it is lost: \(error.message)")
             }
             guard body.isWhole else {
                 outgoing.append(body)

@@ -29,7 +29,8 @@ final class ReturnedMessage {
 }
 
 extension Message {
-    var bodyDigest: String {
+    /// The SHA-256 digest of the body, in memory or not, as 64 hexadecimal digits.
+    package var bodyDigest: String {
         switch content {
         case .bytes(let bytes): SHA256.digest(of: bytes)
         case .large(let body): body.sha256

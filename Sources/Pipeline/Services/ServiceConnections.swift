@@ -48,6 +48,7 @@ final class ServiceConnections: Sendable {
     func open(_ name: String, consuming queue: PipelineQueue?) async throws -> AMQPConnection {
         var configuration = broker
         configuration.name = "\(context.kind.appID) \(name)"
+        configuration.spool = .ofThePipeline
         var logger = context.logger
         logger[metadataKey: "connection"] = .string(name)
         let connection = try await AMQPConnection.connect(configuration, topology: context.topology, logger: logger)

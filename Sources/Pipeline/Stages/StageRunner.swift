@@ -127,6 +127,7 @@ package struct StageRunner<Work: Stage>: Sendable {
         let event: Work.Event
         do {
             if let fault = delivery.headersFault { throw MalformedMessage("the headers cannot be read: \(fault)") }
+            if let body = delivery.message.largeBody { throw MalformedMessage(Self.tooLarge(body)) }
             event = try Work.Event(json: delivery.body)
         } catch let malformed as MalformedMessage {
             return try await router.bury(unreadable(delivery, malformed), .malformed)
@@ -185,6 +186,11 @@ package struct StageRunner<Work: Stage>: Sendable {
             observer(answer.report)
         }
         return .acknowledged
+    }
+
+    private static func tooLarge(_ body: LargeBody) -> String {
+        let kept = body.fault.map { ", of which none were kept: \($0)" } ?? ""
+        return "the body has \(body.size) bytes, and at most \(BodySpool.ofThePipeline.threshold) are read\(kept)"
     }
 
     private func unreadable(_ delivery: Delivery, _ malformed: MalformedMessage) -> FailedMessage {

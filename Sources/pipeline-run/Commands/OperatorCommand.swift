@@ -86,8 +86,7 @@ struct BrokerAccess: Sendable {
         broker.connectAttempts = attempts
         broker.connectDelay = try Settings.connectDelay.resolve(flag: options.connectDelay, environment).value
         broker.name = "pipeline-run"
-        // A letter may be larger than what memory there is.
-        broker.spool = BodySpool()
+        broker.spool = .ofThePipeline
         self.broker = broker
         warnings = settings.warnings
         // Of a single attempt that fails the error says all.

@@ -90,7 +90,8 @@ import Testing
     }
 
     @Test func headersThatAreTooLongAreLeftOutOfTheDelivery() async throws {
-        let table = WireBytes().u32(2_000_007).short("k").u8(UInt8(ascii: "S")).long([UInt8](repeating: 7, count: 2_000_000))
+        let text = [UInt8](repeating: 7, count: 2_000_000)
+        let table = WireBytes().u32(2_000_007).short("k").u8(UInt8(ascii: "S")).long(text)
         let properties = WireBytes().u16(0x2000).raw(table.bytes).bytes
         let taken = try await deliveries(2) {
             Wire.deliver(1, tag: Self.t, number: 1) + Wire.header(1, bodySize: 2, properties: properties)
