@@ -119,7 +119,7 @@ let package = Package(
         .testTarget(
             name: "PipelineTests",
             dependencies: [
-                "ActorBus", "Pipeline", "pipeline-run",
+                "ActorBus", "LocalBroker", "Pipeline", "pipeline-run",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),

@@ -17,6 +17,8 @@
     /// Whether the thread has taken it on.
     var isSubmitted = false
     var isCancelled = false
+    /// Whether the broker may have closed a channel for it.
+    var isSuspect = false
     /// Set by basic.return, which comes before the message's confirm.
     var returned: AMQPError?
 
