@@ -21,7 +21,7 @@ part() {
     failed_parts+=("$name")
     echo "✘ $name ended with $status; all of its output is in $log:"
     # A failure goes on until the next test begins or ends; logs of failed tests stand behind bars.
-    awk '/^✘|error: |Fatal error/{failed=1} /^[◇✔]/{failed=0} failed || /^│/' "$log" | tail -n 400
+    awk '/^✘|error: |Fatal error/{failed=1} /^(◇|✔)/{failed=0} failed || /^│/' "$log" | tail -n 400
     tail -n 3 "$log"
 }
 

@@ -2,7 +2,6 @@ import ActorBus
 import Foundation
 import Glibc
 import LocalBroker
-import Testbed
 import Testing
 
 extension EndToEnd {
@@ -147,12 +146,10 @@ extension EndToEnd {
                             text: #"{"order_id":77}"#,
                             properties: MessageProperties(correlationID: "shop-77", userID: "guest"))
                     ], to: "orders")
-                try await host.withConnection { connection in
-                    var returns = 0
-                    for try await delivery in connection.deliveries(from: Self.queue, prefetch: 1) {
-                        delivery.requeue()
-                        returns += 1
-                        if returns == 2 { break }
+                // Lost with its connection, which counts in every version; since 4.3 a returned message does not.
+                for _ in 0..<2 {
+                    try await host.withConnection { connection in
+                        for try await _ in connection.deliveries(from: Self.queue, prefetch: 1) { break }
                     }
                 }
                 try await host.waits(for: 1, in: [Self.letters])
@@ -248,13 +245,11 @@ extension EndToEnd {
                 #expect(try lines(process).map(\.replayed) == [5])
                 #expect(try lines(process).map(\.left) == [2])
                 let replayed = try await host.take(from: Self.queue)
-                let added = type == "quorum" ? host.broker.version.headersOfQuorumDeliveries : []
                 #expect(
                     replayed.map { $0.properties.correlationID } == [1, 2, 4, 5, 7].map { "shop-\($0)" })
                 for delivery in replayed {
                     let headers = delivery.properties.headers
-                    #expect(
-                        Set(headers.keys) == added.union(["note", "x-original-exchange", "x-first-failed-at"]))
+                    #expect(Set(headers.keys) == ["note", "x-original-exchange", "x-first-failed-at"])
                     #expect(delivery.exchange == "" && delivery.routingKey == Self.queue)
                     #expect(
                         delivery.properties.type == "order" && delivery.properties.deliveryMode == .persistent)

@@ -49,8 +49,11 @@ extension Faults {
                         for node in broker.nodes.indices {
                             try await restart(node, of: broker)
                             for process in fleet.consumers + [generator] {
-                                #expect(process.isRunning, "\(restart) of node \(node) ended \(process.report)")
-                                try await process.becomesReady(within: .seconds(120))
+                                do {
+                                    try await process.becomesReady(within: .seconds(120))
+                                } catch {
+                                    throw Overdue("\(error), after \(restart) of node \(node): \(process.report)")
+                                }
                             }
                             let before = witness.now
                             try await witness.sees("work after \(restart) of node \(node)", within: .seconds(120)) {

@@ -10,7 +10,4 @@ extension BrokerVersion {
 
     /// Transient queues that are not exclusive can be refused. (4.0 can too, but may then not start after a `kill -9`.)
     public var canRefuseTransientQueues: Bool { self >= BrokerVersion(4, 3) }
-
-    /// Headers that a quorum queue adds to what it delivers for the first time.
-    public var headersOfQuorumDeliveries: Set<String> { self >= BrokerVersion(4, 3) ? ["x-acquired-count"] : [] }
 }

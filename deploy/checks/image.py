@@ -239,7 +239,7 @@ def main():
     facts = json.loads(run("podman", "image", "inspect", IMAGE))[0]
     base = json.loads(run("podman", "image", "inspect", RUNTIME))[0]
     if (
-        facts["Config"]["User"] != "65532:0"
+        facts["Config"]["User"] != "65532:65532"
         or facts["Config"]["Labels"]["org.opencontainers.image.revision"] != revision
     ):
         sys.exit(f"PROBLEM the image's user or revision is another: {facts['Config']}")
