@@ -57,11 +57,14 @@ import Testing
         }
     }
 
-    @Test func aBindingToAMissingExchangeIsNotFound() async throws {
+    /// A node that stops answers with 404 too, so this is waited for, as if the broker could not be reached.
+    @Test func aBindingToAMissingExchangeIsWaitedForAndTold() async throws {
         let exchange = unique("missing")
-        let error = try await refusal(topology: Topology { Queue(unique("bound"), durable: false).bound(to: exchange) })
-        { _ in }
-        #expect(error.code == .notFound)
+        let error = try await refusal(
+            topology: Topology { Queue(unique("bound"), arguments: ["x-expires": 60_000]).bound(to: exchange) }
+        ) { $0.connectAttempts = 2 }
+        #expect(error.code == .brokerUnreachable && error.cause == .notFound && error.replyCode == 404)
+        #expect(error.message.contains("2 attempts"))
         #expect(error.description.contains(exchange))
     }
 
