@@ -80,7 +80,7 @@ package struct StageRunner<Work: Stage>: Sendable {
                 await settle(delivery, refuse)
             }
         } catch var error as AMQPError where error.code == .drainTimedOut {
-            error.remedy = "give more time with --drain-timeout"
+            error.remedy = "give the drain more time"
             throw error
         }
     }

@@ -120,7 +120,7 @@ package final class OrderOutboxDatabase {
         if error == 0 { return SystemCall.closeFile(descriptor) }
         throw StateError(
             .unusable, "cannot open \(path): \(SystemCall.words(for: error))",
-            remedy: "make the file and its folder writable for this user, or name another with --state-dir")
+            remedy: "make the file and its folder writable for this user, or use another")
     }
 
     private static func checkAndCreate(_ connection: SQLiteConnection, path: String) throws(StateError) {
@@ -132,13 +132,13 @@ package final class OrderOutboxDatabase {
         let isNew = version == 0 && application == 0 && tables == 0
         guard isNew || application == applicationID else {
             throw StateError(
-                .foreign, "\(path) is the database of another program", remedy: "name another folder with --state-dir")
+                .foreign, "\(path) is the database of another program", remedy: "use another folder")
         }
         guard isNew || readableVersions.contains(version) else {
             throw StateError(
                 .foreign,
                 "\(path) has version \(version) of the outbox; this program knows up to \(readableVersions.upperBound)",
-                remedy: "run the program's newer version, or name another folder with --state-dir")
+                remedy: "run the program's newer version, or use another folder")
         }
         // The mode is part of the file; a new one has it from here on.
         _ = try connection.text("PRAGMA journal_mode = WAL")

@@ -203,7 +203,7 @@ struct AllRun: Sendable {
                     return failure
                         ?? AMQPError(
                             .drainTimedOut, "the services had not finished what was in hand within \(drainTime)",
-                            remedy: "it is back in its queue; give more time with --drain-timeout")
+                            remedy: "it is back in its queue; give the drain more time")
                 case .brokerIsGone(let error):
                     // What is in hand cannot be finished any more.
                     for (_, task) in tasks { task.cancel() }
