@@ -72,20 +72,30 @@ extension AMQPConnection {
         let failures = try await declareEach(parts, in: session, budget: budget)
         for part in parts where !failures.contains(where: { $0.part.name == part.name }) { noteDeclared(part.name) }
         for (part, error) in failures {
-            if undeclared.insert(part.name).inserted {
-                logger.warning("\(part.name) is left out for now and asked for again: \(error)")
-                askAgain(for: part.name)
-            }
+            if undeclared.insert(part.name).inserted { askAgain(for: part.name) }
             try endIfRefusedForGood(part.name, error)
         }
         board.update { $0.undeclared = undeclared.count }
+        if let last = failures.last { logUndeclared(last.part.name, last.error) }
     }
 
     private func noteDeclared(_ name: TopologyPart.Name) {
         refusals.granted(.part(name))
         guard undeclared.remove(name) != nil else { return }
         board.update { $0.undeclared = undeclared.count }
-        logger.info("\(name) is declared again")
+        logger.debug("\(name) is declared again")
+        guard undeclared.isEmpty else { return }
+        undeclaredLog = AttemptLog()
+        logger.info("every exchange and queue is declared again")
+    }
+
+    /// One line for all that is left out, since a node that is away takes many queues with it.
+    private func logUndeclared(_ name: TopologyPart.Name, _ error: AMQPError) {
+        if undeclaredLog.failed(at: .now) {
+            logger.warning("\(undeclared.count) exchanges or queues are left out for now and asked for again: \(error)")
+        } else {
+            logger.debug("\(name) is left out for now: \(error)")
+        }
     }
 
     /// A topology that differs, or a right that is missing, ends the connection when it has lasted.
@@ -104,10 +114,9 @@ extension AMQPConnection {
         let (range, session) = (configuration.recoveryDelay, sessions)
         Task { [weak self] in
             var backoff = Backoff(range)
-            var attempts = AttemptLog()
             while let pause = await self?.pauseBeforeAsking(for: name, inSession: session, &backoff) {
                 do { try await Task.sleep(for: pause) } catch { return }
-                await self?.askOnce(for: name, inSession: session, &attempts)
+                await self?.askOnce(for: name, inSession: session)
             }
         }
     }
@@ -119,7 +128,7 @@ extension AMQPConnection {
         return backoff.next(using: &random)
     }
 
-    private func askOnce(for name: TopologyPart.Name, inSession number: UInt64, _ attempts: inout AttemptLog) async {
+    private func askOnce(for name: TopologyPart.Name, inSession number: UInt64) async {
         guard number == sessions, let session, undeclared.contains(name) else { return }
         guard let part = topology.part(name) else { return noteDeclared(name) }
         do {
@@ -128,11 +137,7 @@ extension AMQPConnection {
         } catch let error as AMQPError {
             guard session === self.session, session.failure == nil, closed == nil else { return }
             do { try endIfRefusedForGood(name, error) } catch { return }
-            if attempts.failed(at: .now) {
-                logger.warning("\(name) is still left out after \(attempts.failed) further attempts: \(error)")
-            } else {
-                logger.debug("\(name) is still left out: \(error)")
-            }
+            logUndeclared(name, error)
         } catch {
             logger.debug("\(name) is still left out: \(error)")
         }

@@ -37,6 +37,8 @@ public actor AMQPConnection {
     var refusals: LastingRefusals<RefusedThing>
     /// Parts of the topology that the broker did not take at the last recovery, each with a task that asks again.
     var undeclared: Set<TopologyPart.Name> = []
+    /// Which of the attempts to declare them are told.
+    var undeclaredLog = AttemptLog()
     /// The last password that was had.
     var password: String
     var commands: [Inbox.Command] = []

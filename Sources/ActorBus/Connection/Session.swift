@@ -444,7 +444,9 @@ extension AMQPError {
             case 403 where reason.replyText.contains("exclusive use"):
                 (.resourceLocked, "another consumer has the queue to itself: stop that one, or wait for its end")
             case 403: (.accessRefused, "give the user the permission, or use another user")
-            case 404: (.notFound, "declare it first, or correct the name")
+            case 404 where reason.replyText.contains("no queue '") || reason.replyText.contains("no exchange '"):
+                (.notFound, "declare it first, or correct the name")
+            case 404: (.notFound, "look whether the node that holds it is up")
             case 405: (.resourceLocked, "close the connection that holds it exclusively")
             case 406 where reason.replyText.contains("inequivalent arg"):
                 (.preconditionFailed, "make the declaration equal to what the broker holds, or delete that first")

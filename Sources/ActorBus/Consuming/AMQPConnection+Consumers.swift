@@ -182,6 +182,8 @@ extension AMQPConnection {
     private func registerAgain(_ consumer: ConsumerCore, in session: Session) async {
         defer { if consumer.restoringSession === session { consumer.restoringSession = nil } }
         var attempts = AttemptLog()
+        // Why it is begun was told.
+        _ = attempts.failed(at: .now)
         while isToBeRegistered(consumer, in: session) {
             do {
                 try await Task.sleep(for: consumer.backoff.next(using: &random))
@@ -204,7 +206,7 @@ extension AMQPConnection {
                 board.update { $0.problem = error.message }
                 if attempts.failed(at: .now) {
                     logger.warning(
-                        "attempt \(attempts.failed) to register the consumer of '\(consumer.queue)' again failed, more follow: \(error)"
+                        "the consumer of '\(consumer.queue)' is still not registered, after \(attempts.failed - 1) attempts: \(error)"
                     )
                 } else {
                     logger.debug("the consumer of '\(consumer.queue)' could not be registered again: \(error)")
