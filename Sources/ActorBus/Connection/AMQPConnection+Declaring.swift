@@ -76,6 +76,7 @@ extension AMQPConnection {
             try endIfRefusedForGood(part.name, error)
         }
         board.update { $0.undeclared = undeclared.count }
+        if undeclared.isEmpty { undeclaredLog = AttemptLog() }
         if let last = failures.last { logUndeclared(last.part.name, last.error) }
     }
 
