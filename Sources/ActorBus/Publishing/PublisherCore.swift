@@ -125,7 +125,7 @@ final class PublisherCore: ChannelUser {
     }
 
     /// Gives up what has waited too long. What was written and never answered would keep its place in the window for as
-    /// long as the channel lives, so the channel is replaced, at most once in a time-out: a broker that is merely slow
+    /// long as the channel lives, so the channel is replaced, at most twice in a time-out: a broker that is merely slow
     /// must not be given everything twice all the time.
     func expire(now: Instant) {
         guard let due = nextDeadline, now >= due else { return }
@@ -139,7 +139,7 @@ final class PublisherCore: ChannelUser {
                 next = .earlier(next, request.deadline)
             }
         }
-        if isUnanswered { renew(now: now, atMostEvery: max(timeout, .seconds(1))) }
+        if isUnanswered { renew(now: now, atMostEvery: max(timeout / 2, .seconds(1))) }
         // All have the same time-out, so the oldest is due first.
         while let request = waiting.first, !request.isAwaited || request.deadline <= now {
             _ = waiting.popFirst()

@@ -137,11 +137,13 @@ import Testing
                 guard case .failure(let error) = result else { return nil }
                 return (error as? AMQPError)?.code
             }
-            #expect(errors == [.maybePublished, .timedOut])
-            #expect(server.seen.value == 1)
+            // The second may get the place of the first just before its own time is over.
+            #expect(errors[0] == .maybePublished && (errors[1] == .timedOut || errors[1] == .maybePublished))
+            let seen = server.seen.value
+            #expect(seen == (errors[1] == .timedOut ? 1 : 2))
             // The first is never answered; its place in the window is given to the next all the same, on a new channel.
             let third = Task { try await publisher.publish(Message(text: "3"), to: "x") }
-            try await eventually("the third is on its way") { server.seen.value == 2 }
+            try await eventually("the third is on its way") { server.seen.value == seen + 1 }
             try server.confirm(1)
             try await third.value
             #expect(connection.status.recoveries == 0)
