@@ -33,9 +33,11 @@ extension AMQPConnection {
         } catch let error as AMQPError {
             let words = error.replyText ?? error.message
             switch error.code {
-            case .notFound: return error.isWorthRetrying ? .unknown(words) : .missing
-            case .preconditionFailed, .resourceLocked: return .different(words)
-            case .accessRefused: return .unknown(words)
+            // All other 404 are of a node that stops or is away, and come in many words.
+            case .notFound where words.contains("no queue '") || words.contains("no exchange '"): return .missing
+            case .notFound: return .unknown(words)
+            case .preconditionFailed where error.outlook == .refused: return .different(words)
+            case .preconditionFailed, .resourceLocked, .accessRefused, .timedOut: return .unknown(words)
             default: throw error
             }
         }

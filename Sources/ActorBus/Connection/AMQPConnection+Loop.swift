@@ -22,7 +22,10 @@ extension AMQPConnection: ThreadLoop {
                     .connectionLost, "the connection did not come back within \(configuration.replyTimeout)"))
         }
         var ownDeadline = Instant.earlier(commandsDue, openWaiters.first?.deadline)
-        for publisher in publishers.values { ownDeadline = .earlier(ownDeadline, publisher.wakeUp) }
+        let isBlocked = session?.blocked != nil
+        for publisher in publishers.values {
+            ownDeadline = .earlier(ownDeadline, publisher.wakeUp(isBlocked: isBlocked))
+        }
         guard let session else { return PollInterest(deadline: ownDeadline) }
         do {
             try session.checkDeadlines(now: now)
@@ -31,7 +34,7 @@ extension AMQPConnection: ThreadLoop {
                 if consumer.isReleased && consumer.unsettled == 0 { retire(consumer) }
             }
             for publisher in publishers.values {
-                if let channel = publisher.channelToRenew(now: now) { renew(channel, in: session) }
+                if !isBlocked, let channel = publisher.channelToRenew(now: now) { renew(channel, in: session) }
                 publisher.pump(session, now: now)
             }
             try session.write(now: now)
@@ -85,7 +88,7 @@ extension AMQPConnection: ThreadLoop {
         switch command {
         case .publish(let request):
             guard let publisher = publishers[request.publisher] else {
-                return request.abandon(closed?.message ?? "the publisher is gone", code: .connectionClosed)
+                return request.abandon(closed: closed ?? AMQPError(.connectionClosed, "the publisher is gone"))
             }
             publisher.submit(request, now: now)
         case .cancelPublish(let request):

@@ -7,89 +7,110 @@ extension AMQPConnection {
             do {
                 try await establish()
                 return
-            } catch let error as AMQPError where error.isWorthRetrying {
+            } catch let error as AMQPError where error.outlook == .passing {
                 guard closed == nil else { throw error }
                 board.update { $0.problem = error.message }
                 logger.warning("attempt \(attempt) of \(attempts) to reach the broker failed: \(error)")
-                guard attempt < attempts else {
-                    throw AMQPError(
-                        .brokerUnreachable,
-                        "no broker could be reached at \(configuration.endpointList) in \(attempts) "
-                            + "\(attempts == 1 ? "attempt" : "attempts"); "
-                            + "the last: \(error.message)",
-                        remedy: "check that the broker runs and that host and port are right")
-                }
+                guard attempt < attempts else { throw Self.exhausted(configuration, attempts, error) }
                 try await Task.sleep(for: configuration.connectDelay)
             }
         }
     }
 
-    /// One attempt at every endpoint: connects and makes everything anew that the connection stands for.
+    private static func exhausted(
+        _ configuration: ConnectionConfiguration, _ attempts: Int, _ last: AMQPError
+    ) -> AMQPError {
+        var error = last
+        error.code = .brokerUnreachable
+        error.message =
+            "no broker could be \(last.cause == nil ? "reached" : "used") at \(configuration.endpointList) in \(attempts) "
+            + "\(attempts == 1 ? "attempt" : "attempts"); the last: \(last.message)"
+        error.remedy = last.remedy ?? "check that the broker runs and that host and port are right"
+        return error
+    }
+
+    /// One attempt at every address of every endpoint, until one lets us work: connects and makes anew everything that the
+    /// connection stands for.
     func establish() async throws {
-        var failures: [String] = []
-        for offset in 0..<configuration.endpoints.count {
-            let endpoint = configuration.endpoints[(nextEndpoint + offset) % configuration.endpoints.count]
+        let password = await askForPassword()
+        try configuration.checkLogin(password: password)
+        var attempt = FailedAttempt()
+        for position in rotation.order(of: configuration.endpoints.count) {
+            let endpoint = configuration.endpoints[position]
             do {
-                let session = try await connect(to: endpoint)
-                do {
-                    try await restore(in: session)
-                } catch {
-                    drop(session, AMQPError(.connectionLost, "the connection could not be made ready"))
-                    throw error
+                for address in try await NameResolver.addresses(of: endpoint, timeout: configuration.connectTimeout) {
+                    try checkOpen()
+                    do {
+                        try await establish(at: endpoint, address, password)
+                        return rotation.succeeded(at: position)
+                    } catch let error as AMQPError {
+                        try checkOpen()
+                        attempt.note(error, at: endpoint.description)
+                    }
                 }
-                nextEndpoint = (nextEndpoint + offset) % configuration.endpoints.count
-                logger.info("connected to \(session.serverName) at \(endpoint) as '\(configuration.user)'")
-                return
-            } catch let error as AMQPError where error.isWorthRetrying {
+            } catch let error as AMQPError {
                 try checkOpen()
-                failures.append("\(endpoint): \(error.message)")
+                attempt.note(error, at: endpoint.description)
             }
         }
-        nextEndpoint = (nextEndpoint + 1) % configuration.endpoints.count
-        throw AMQPError(.brokerUnreachable, failures.joined(separator: ", "))
+        rotation.failed(of: configuration.endpoints.count)
+        throw attempt.error
     }
 
-    /// Resolves, connects and logs in, trying each address that the name stands for.
-    func connect(to endpoint: ConnectionConfiguration.Endpoint) async throws -> Session {
-        var last: any Error = AMQPError(.brokerUnreachable, "the host name '\(endpoint.host)' has no address")
-        for address in try await NameResolver.addresses(of: endpoint, timeout: configuration.connectTimeout) {
-            try checkOpen()
-            do {
-                let session = try Session(endpoint: endpoint, address: address, configuration: configuration)
-                self.session = session
-                do {
-                    try await session.open()
-                } catch {
-                    drop(session, AMQPError(.connectionLost, "the login failed"))
-                    throw error
-                }
-                return session
-            } catch let error as AMQPError where error.isWorthRetrying {
-                last = error
-            }
+    private func establish(
+        at endpoint: ConnectionConfiguration.Endpoint, _ address: ResolvedAddress, _ password: String
+    ) async throws {
+        let session = try Session(endpoint: endpoint, address: address, configuration: configuration)
+        self.session = session
+        sessions += 1
+        do {
+            try await session.open(password: password)
+            try await restore(in: session)
+        } catch {
+            drop(session, AMQPError(.connectionLost, "the connection could not be made ready"))
+            throw error
         }
-        throw last
+        logger.info("connected to \(session.serverName) at \(endpoint) as '\(configuration.user)'")
     }
 
-    /// Declares the topology, then gives every publisher and consumer a channel of the new session. Ready only when all
-    /// is done.
+    /// The password for the next attempt; the last one where no other can be had.
+    private func askForPassword() async -> String {
+        guard let source = configuration.passwordSource else { return password }
+        do {
+            password = try await source()
+        } catch {
+            logger.warning("the password could not be had anew, and the last one is used: \(error)")
+        }
+        return password
+    }
+
+    /// Declares the topology, then gives every publisher and consumer a channel of the new session.
+    ///
+    /// The first time everything has to be there before the connection is open. In a recovery what is refused, or not
+    /// answered soon, is asked for again in the background: one queue whose node is away must not hold up the rest.
     func restore(in session: Session) async throws {
-        try await declare(topology, in: session)
+        if status.state == .connecting {
+            for part in topology.parts { try await declare(part, in: session) }
+        } else {
+            undeclared = []
+            try await declareForNow(topology.parts, in: session, budget: configuration.recoveryPatience * 2)
+        }
         // Each look is a new one, since tasks may add publishers and consumers meanwhile.
         while true {
             if let publisher = publishers.values.first(where: { !$0.isAttached }) {
                 try await attach(publisher, to: session)
                 continue
             }
-            guard let consumer = consumers.values.first(where: { !$0.isReleased && !$0.isRegistered }) else { break }
+            guard let consumer = consumers.values.first(where: { $0.isToBeRegistered(in: session) }) else { break }
             do {
-                try await register(consumer, in: session)
-            } catch let error as AMQPError where !error.isWorthRetrying && closed == nil && session.failure == nil {
-                end(consumer, error)
+                try await register(consumer, in: session, patience: configuration.recoveryPatience)
+            } catch let error as AMQPError where closed == nil && session.failure == nil {
+                retry(consumer, in: session, after: error)
             }
         }
         if let failure = session.failure { throw failure }
         try checkOpen()
+        backoff.succeeded(at: .now)
         board.update { status in
             if status.state == .recovering { status.recoveries += 1 }
             status.state = .open
@@ -99,42 +120,6 @@ extension AMQPConnection {
         noteConsumers()
         for waiter in openWaiters { waiter.continuation.resume() }
         openWaiters = []
-    }
-
-    /// Declares the whole topology once more.
-    func declareAgain(in session: Session) async throws { try await declare(topology, in: session) }
-
-    func declare(_ topology: Topology, in session: Session) async throws {
-        guard topology != Topology() else { return }
-        try await session.withChannel { channel in try await declare(topology, in: session, on: channel) }
-    }
-
-    private func declare(_ topology: Topology, in session: Session, on channel: Channel) async throws {
-        for exchange in topology.exchanges {
-            try await explaining("declaring the exchange '\(exchange.name)'") {
-                _ = try await session.call(.exchangeDeclare(exchange, passive: false), on: channel)
-            }
-        }
-        for queue in topology.queues {
-            try await explaining("declaring the queue '\(queue.name)'") {
-                _ = try await session.call(.queueDeclare(queue, passive: false), on: channel)
-            }
-            for binding in queue.bindings {
-                try await explaining("binding the queue '\(queue.name)' to the exchange '\(binding.exchange)'") {
-                    _ = try await session.call(.queueBind(queue: queue.name, binding: binding), on: channel)
-                }
-            }
-        }
-    }
-
-    /// Says in front of an error of the broker what was tried.
-    func explaining(_ action: String, _ body: () async throws -> Void) async throws {
-        do {
-            try await body()
-        } catch var error as AMQPError where error.replyCode != nil {
-            error.message = "\(action) failed: \(error.message)"
-            throw error
-        }
     }
 }
 

@@ -5,6 +5,8 @@ extension AMQPConnection {
     func lose(_ session: Session, _ error: AMQPError) {
         let wasOpen = status.state == .open
         drop(session, error)
+        // One that did not last is not asked first again.
+        if wasOpen, !backoff.lost(at: .now) { rotation.failed(of: configuration.endpoints.count) }
         guard closed == nil, wasOpen else { return }
         logger.warning("the connection to the broker was lost: \(error); recovering")
         board.update { status in
@@ -18,37 +20,37 @@ extension AMQPConnection {
 
     /// Tries until it succeeds, holding the connection only for each attempt, so that one that is dropped meanwhile
     /// goes.
-    func recoverInBackground() -> Task<Void, Never> {
-        var backoff = Backoff(configuration.recoveryDelay)
-        return Task { [weak self] in
-            var attempt: UInt64 = 0
-            while let pause = await self?.nextPause(&backoff) {
+    private func recoverInBackground() -> Task<Void, Never> {
+        Task { [weak self] in
+            var attempts = AttemptLog()
+            while let pause = await self?.nextPause() {
                 do { try await Task.sleep(for: pause) } catch { return }
-                attempt += 1
-                guard await self?.tryToRecover(attempt: attempt) == false else { return }
+                guard await self?.tryToRecover(&attempts) == false else { return }
             }
         }
     }
 
-    func nextPause(_ backoff: inout Backoff) -> Duration? {
-        closed == nil ? backoff.next(using: &random) : nil
-    }
+    private func nextPause() -> Duration? { closed == nil ? backoff.next(using: &random) : nil }
 
-    /// One attempt. True when there is nothing left to try: it succeeded, or no attempt ever could.
-    func tryToRecover(attempt: UInt64) async -> Bool {
+    /// One attempt. True when there is nothing left to try: it succeeded, or the connection is closed.
+    private func tryToRecover(_ attempts: inout AttemptLog) async -> Bool {
         guard closed == nil else { return true }
         do {
             try await establish()
-            logger.info("the connection is back after \(attempt) \(attempt == 1 ? "attempt" : "attempts")")
-            return true
-        } catch let error as AMQPError where error.canNeverRecover {
-            logger.error("the connection cannot be restored: \(error)")
-            shut(error)
+            let count = attempts.failed + 1
+            logger.info("the connection is back after \(count) \(count == 1 ? "attempt" : "attempts")")
             return true
         } catch {
             guard closed == nil else { return true }
-            logger.warning("attempt \(attempt) to restore the connection failed: \(error)")
+            // Whatever it is, it is tried again: users, virtual hosts and names may come back. What never will is found by
+            // asking for it over a connection that is open.
+            if (error as? AMQPError)?.replyCode == nil { refusals.forget() }
             board.update { $0.problem = "\(error)" }
+            if attempts.failed(at: .now) {
+                logger.warning("attempt \(attempts.failed) to restore the connection failed, more follow: \(error)")
+            } else {
+                logger.debug("attempt \(attempts.failed) to restore the connection failed: \(error)")
+            }
             return false
         }
     }
@@ -60,7 +62,7 @@ extension AMQPConnection {
 
     /// Tells every publisher and consumer that it is over.
     func endAll(_ error: AMQPError) {
-        for publisher in publishers.values { publisher.failAll(error.message, code: .connectionClosed) }
+        for publisher in publishers.values { publisher.failAll(error) }
         publishers = [:]
         for consumer in Array(consumers.values) { end(consumer, error) }
         for waiter in openWaiters { waiter.continuation.resume(throwing: error) }
@@ -83,28 +85,5 @@ extension AMQPConnection {
             status.blocked = nil
         }
         board.finish()
-    }
-}
-
-extension AMQPError {
-    /// Whether another attempt, or another broker of the cluster, may mend it. A queue whose node is down is answered
-    /// with 404 too (RabbitMQ: "home node … of durable queue … is down or inaccessible").
-    var isWorthRetrying: Bool {
-        switch code {
-        case .brokerUnreachable, .connectionLost, .closedByBroker, .protocolViolation: true
-        case .notFound: replyText?.contains("is down or inaccessible") == true
-        default: false
-        }
-    }
-
-    /// Whether a recovery that meets it is in vain for ever: what the configuration asks for and the broker holds do
-    /// not agree. A refused login is not among these, since users and virtual hosts may come back with the broker's
-    /// data.
-    var canNeverRecover: Bool {
-        switch code {
-        case .accessRefused, .preconditionFailed: true
-        case .notFound: !isWorthRetrying
-        default: false
-        }
     }
 }

@@ -18,6 +18,8 @@ public actor AMQPConnection {
     nonisolated let thread: BlockingThread
 
     var session: Session?
+    /// How many sessions there were, so that what was begun for one knows when it is over.
+    var sessions: UInt64 = 0
     var topology: Topology
     var publishers: [UInt32: PublisherCore] = [:]
     var consumers: [UInt32: ConsumerCore] = [:]
@@ -29,9 +31,23 @@ public actor AMQPConnection {
     var closed: AMQPError?
     var recovery: Task<Void, Never>?
     var nextID: UInt32 = 0
-    var nextEndpoint = 0
+    var rotation = HostRotation()
+    var backoff: Backoff
+    /// What the broker refuses, and since when.
+    var refusals: LastingRefusals<RefusedThing>
+    /// Parts of the topology that the broker did not take at the last recovery, each with a task that asks again.
+    var undeclared: Set<TopologyPart.Name> = []
+    /// Which of the attempts to declare them are told.
+    var undeclaredLog = AttemptLog()
+    /// The last password that was had.
+    var password: String
     var commands: [Inbox.Command] = []
     var random = SystemRandomNumberGenerator()
+
+    enum RefusedThing: Hashable {
+        case part(TopologyPart.Name)
+        case consumer(UInt32)
+    }
 
     struct OpenWaiter {
         let continuation: CheckedContinuation<Void, any Error>
@@ -52,6 +68,9 @@ public actor AMQPConnection {
         self.configuration = configuration
         self.topology = topology
         self.logger = logger
+        backoff = Backoff(configuration.recoveryDelay)
+        refusals = LastingRefusals(patience: configuration.refusalPatience)
+        password = configuration.password
         thread = try BlockingThread(name: "amqp")
         inbox = Inbox(waking: thread.executor)
         thread.attach(self)
@@ -69,11 +88,12 @@ public actor AMQPConnection {
 
     /// Connects, logs in and declares the topology.
     ///
-    /// A broker that cannot be reached is tried `connectAttempts` times, `connectDelay` apart, each time at every
-    /// endpoint. Every failed attempt is logged as a warning.
+    /// A broker that cannot be reached, or refuses something for a reason that may pass (a node that stops, a limit of
+    /// connections, a queue held exclusively), is tried `connectAttempts` times, `connectDelay` apart, each time at every
+    /// address of every endpoint. Every failed attempt is logged as a warning.
     /// - Throws: ``AMQPError``: `brokerUnreachable` when no attempt succeeded; `loginRefused`, `virtualHostRefused`,
-    ///   `accessRefused`, `notFound` or `preconditionFailed` at once, since no further attempt could mend them.
-    ///   `CancellationError` when the task is cancelled.
+    ///   `accessRefused` or `preconditionFailed` (a topology that differs) at once, when every endpoint has been asked and
+    ///   none let us work; `invalidConfiguration`. `CancellationError` when the task is cancelled.
     public static func connect(
         _ configuration: ConnectionConfiguration, topology: Topology = Topology(),
         logger: Logger = Logger(label: "actorbus")
@@ -81,6 +101,13 @@ public actor AMQPConnection {
         guard !configuration.endpoints.isEmpty else {
             throw AMQPError(.invalidConfiguration, "no broker address is given")
         }
+        guard configuration.frameMax >= 4096 else {
+            throw AMQPError(
+                .invalidConfiguration, "frames of at most \(configuration.frameMax) bytes are asked for",
+                remedy: "4096 is the least that AMQP allows")
+        }
+        if configuration.passwordSource == nil { try configuration.checkLogin() }
+        try topology.check()
         let connection = try AMQPConnection(configuration, topology: topology, logger: logger)
         do {
             try await withTaskCancellationHandler {
@@ -118,10 +145,16 @@ public actor AMQPConnection {
         shut(error)
     }
 
-    /// Declares more, and keeps it for every recovery. Waits for a recovery under way. Throws ``AMQPError``.
+    /// Declares more, and keeps it for every recovery. Waits for a recovery under way.
+    ///
+    /// Each part is tried, whatever became of those before it, so that what can be had is there.
+    /// - Throws: ``AMQPError``: what the first part that failed was refused with, and then none of `more` is kept; or
+    ///   `timedOut` where the broker did not answer in time.
     public func declare(_ more: Topology) async throws {
+        try more.check()
         let session = try await openSession()
-        try await declare(more, in: session)
+        let failures = try await declareEach(more.parts, in: session)
+        if let first = failures.first { throw first.error }
         topology.merge(more)
     }
 

@@ -1,8 +1,13 @@
-/// The pauses between attempts to recover: doubling, with jitter, so that the clients of a broker that comes back do
-/// not all come at once. Pure: randomness is passed in.
+/// The pauses between attempts: doubling, with jitter, so that the clients of a broker that comes back do not all come at
+/// once. Pure: randomness and time are passed in.
+///
+/// They begin anew only when what was reached has lasted twice the longest pause. A broker that accepts a connection and
+/// ends it again at once is so asked no more often than one that does not answer.
 struct Backoff {
     private let range: ClosedRange<Duration>
     private var ceiling: Duration
+    /// Since when there has been what the attempts were for; nil while there is not.
+    private var reached: Instant?
 
     init(_ range: ClosedRange<Duration>) {
         self.range = range
@@ -14,5 +19,17 @@ struct Backoff {
         let nanoseconds = Int64.random(in: 0...max(0, ceiling.nanoseconds), using: &random)
         ceiling = min(ceiling * 2, range.upperBound)
         return .nanoseconds(nanoseconds)
+    }
+
+    /// An attempt succeeded.
+    mutating func succeeded(at now: Instant) { reached = reached ?? now }
+
+    /// What was reached is lost again. Returns whether it had lasted.
+    @discardableResult
+    mutating func lost(at now: Instant) -> Bool {
+        guard let since = reached.take() else { return false }
+        guard now >= since + range.upperBound + range.upperBound else { return false }
+        ceiling = range.lowerBound
+        return true
     }
 }

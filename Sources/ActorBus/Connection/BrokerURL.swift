@@ -1,9 +1,10 @@
-/// What an AMQP URL states, and what it leaves out (RabbitMQ, "AMQP 0-9-1 URI Specification"):
+/// What an AMQP URL states, and what it leaves out (RabbitMQ, "AMQP 0-9-1 URI Specification" and "URI Query Parameters"):
 /// `amqp://user:password@host:port,host:port/vhost?heartbeat=30`.
 ///
 /// Several hosts, separated by commas, are the nodes of one cluster. Percent-encoding is understood in user, password,
 /// host and virtual host. Without a path the virtual host is left out; a path of `/` alone is RabbitMQ's empty name in
-/// the letter of its specification, but `/` in the practice of its users, and so here.
+/// the letter of its specification, but `/` in the practice of its users, and so here. `//` is the virtual host `/` and
+/// `//test` is `/test`, as other clients have it. Line breaks, spaces and a byte order mark around a URL are no part of it.
 public struct BrokerURL: Sendable, Equatable {
     public var endpoints: [ConnectionConfiguration.Endpoint]
     public var user: String?
@@ -12,13 +13,29 @@ public struct BrokerURL: Sendable, Equatable {
     public var virtualHost: String?
     /// From `?heartbeat=`, in seconds.
     public var heartbeat: Duration?
+    /// From `?connection_timeout=`, in milliseconds.
+    public var connectTimeout: Duration?
+    /// From `?channel_max=`; 0 is no limit.
+    public var channelMax: UInt16?
+    /// From `?frame_max=`, in bytes; 0 is no limit.
+    public var frameMax: UInt32?
+    /// From `?auth_mechanism=`, as they stand there.
+    public var authMechanisms: [String] = []
+    /// The parameters of the query that are about TLS, by name.
+    public var tlsParameters: [String] = []
     /// Whether it is an `amqps` URL.
     public var isTLS: Bool
+    /// What was not taken, in sentences for a log, without a password.
+    public var warnings: [String] = []
 
     /// Reads a URL. Throws ``AMQPError/Code/invalidConfiguration`` with words that do not repeat the URL, since a
     /// password may stand in it.
     public init(_ text: String) throws(AMQPError) {
         guard text.utf8.count <= 16_384 else { throw Self.unreadable("it is longer than 16 KiB") }
+        let text = Self.trimmed(text)
+        guard !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
+            throw Self.unreadable("it has a line break or another control character in it")
+        }
         var rest: Substring
         if text.hasPrefix("amqp://") {
             isTLS = false
@@ -31,13 +48,14 @@ public struct BrokerURL: Sendable, Equatable {
         }
         guard !rest.contains("#") else { throw Self.unreadable("it has a '#'; write %23 in a password") }
 
+        var query: Substring = ""
         if let question = rest.firstIndex(of: "?") {
-            heartbeat = try Self.heartbeat(in: rest[rest.index(after: question)...])
+            query = rest[rest.index(after: question)...]
             rest = rest[..<question]
         }
         if let slash = rest.firstIndex(of: "/") {
             let path = rest[rest.index(after: slash)...]
-            guard !path.contains("/") else {
+            guard !path.dropFirst().contains("/") else {
                 throw Self.unreadable("its virtual host has a '/'; write %2F")
             }
             virtualHost = path.isEmpty ? nil : try Self.decoded(path, "virtual host")
@@ -56,6 +74,17 @@ public struct BrokerURL: Sendable, Equatable {
             guard user?.isEmpty == false else { throw Self.unreadable("its user is empty") }
         }
         endpoints = try Self.endpoints(rest, defaultPort: isTLS ? 5671 : 5672)
+        try read(query: query)
+    }
+
+    /// The text without line breaks, spaces and byte order marks around it, which editors and shells leave there.
+    package static func trimmed(_ text: String) -> String {
+        func isAround(_ scalar: Unicode.Scalar) -> Bool { scalar.value <= 0x20 || scalar == "\u{FEFF}" }
+        let scalars = text.unicodeScalars
+        guard let first = scalars.firstIndex(where: { !isAround($0) }),
+            let last = scalars.lastIndex(where: { !isAround($0) })
+        else { return "" }
+        return String(scalars[first...last])
     }
 
     /// Reads a comma-separated list of hosts, each with or without a port; IPv6 addresses stand in brackets.
@@ -92,30 +121,64 @@ public struct BrokerURL: Sendable, Equatable {
         guard name.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else { throw unreadable("a host has a space in it") }
         guard let portText else { return .init(host: name, port: defaultPort) }
         // What stands where a port belongs may be part of a password with a '/' in it, so it is not repeated.
-        guard let port = number(portText), port > 0 else {
+        guard let port: UInt16 = number(portText), port > 0 else {
             throw unreadable("a port is no number from 1 to 65535; write %2F for a '/' and %3A for a ':' in a password")
         }
         return .init(host: name, port: port)
     }
 
-    private static func heartbeat(in query: Substring) throws(AMQPError) -> Duration? {
-        var heartbeat: Duration?
+    private mutating func read(query: Substring) throws(AMQPError) {
+        // It may be the rest of a password, and must not be shown then.
+        guard !query.contains("@") else { throw Self.unreadable("it has a '@' behind a '?'; write %3F in a password") }
         for pair in query.split(separator: "&") {
-            let parts = pair.split(separator: "=", maxSplits: 1)
-            guard parts.first == "heartbeat" else {
-                throw unreadable("it has a parameter that is not 'heartbeat'; write %3F for a '?' in a password")
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let value = parts.count == 2 ? parts[1] : ""
+            switch parts[0] {
+            case "heartbeat":
+                guard let seconds: UInt16 = Self.number(value) else {
+                    throw Self.unreadable("heartbeat is no number of seconds from 0 to 65535")
+                }
+                heartbeat = .seconds(Int64(seconds))
+            case "connection_timeout":
+                guard let milliseconds: UInt32 = Self.number(value) else {
+                    throw Self.unreadable("connection_timeout is no number of milliseconds")
+                }
+                if milliseconds == 0 {
+                    warnings.append("connection_timeout=0, which is without end, is not taken from the AMQP URL")
+                } else {
+                    connectTimeout = .milliseconds(Int64(milliseconds))
+                }
+            case "channel_max":
+                guard let most: UInt16 = Self.number(value) else {
+                    throw Self.unreadable("channel_max is no number from 0 to 65535")
+                }
+                channelMax = most
+            case "frame_max":
+                guard let most: UInt32 = Self.number(value), most == 0 || most >= 4096 else {
+                    throw Self.unreadable("frame_max is no number of bytes, which is 0 or from 4096 on")
+                }
+                frameMax = most
+            case "auth_mechanism": authMechanisms.append(try Self.decoded(value, "auth_mechanism"))
+            case "verify", "fail_if_no_peer_cert", "cacertfile", "certfile", "keyfile", "password",
+                "server_name_indication", "depth":
+                tlsParameters.append(String(parts[0]))
+            default:
+                warnings.append("the parameter \(Self.shown(parts[0])) of the AMQP URL is not known and has no effect")
             }
-            guard parts.count == 2, let seconds = number(parts[1]) else {
-                throw unreadable("heartbeat is no number of seconds from 0 to 65535")
-            }
-            heartbeat = .seconds(Int64(seconds))
         }
-        return heartbeat
+    }
+
+    /// A parameter's name for a person, where it looks like a name.
+    private static func shown(_ name: Substring) -> String {
+        let isName =
+            (1...40).contains(name.utf8.count)
+            && name.utf8.allSatisfy { $0 == UInt8(ascii: "_") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+        return isName ? "'\(name)'" : "behind a '?' or '&' (not shown)"
     }
 
     /// Decimal digits and nothing else.
-    private static func number(_ text: Substring) -> UInt16? {
-        text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? UInt16(text) : nil
+    private static func number<Number: FixedWidthInteger>(_ text: Substring) -> Number? {
+        text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Number(text) : nil
     }
 
     private static func decoded(_ text: Substring, _ part: StaticString) throws(AMQPError) -> String {
@@ -160,19 +223,42 @@ extension BrokerURL: CustomStringConvertible, CustomReflectable {
     public var customMirror: Mirror { Mirror(self, children: ["url": description]) }
 }
 
-extension ConnectionConfiguration {
-    /// The configuration that a URL states; what it leaves out is RabbitMQ's default (guest, guest, `/`).
-    /// Throws ``AMQPError/Code/invalidConfiguration``, and `unsupported` for `amqps`.
-    public init(url: String) throws(AMQPError) {
-        let url = try BrokerURL(url)
-        guard !url.isTLS else {
+extension BrokerURL {
+    /// Throws ``AMQPError/Code/unsupported`` for what this version does not do: TLS, and any login but PLAIN.
+    public func checkSupported() throws(AMQPError) {
+        guard !isTLS, tlsParameters.isEmpty else {
+            let what = isTLS ? "amqps://" : tlsParameters.map { "the parameter '\($0)'" }.joined(separator: ", ")
             throw AMQPError(
-                .unsupported, "TLS (amqps://) is not yet available", remedy: "use amqp:// on a trusted network")
+                .unsupported, "TLS is not yet available (\(what) in the AMQP URL)",
+                remedy: "use amqp:// without it, on a trusted network")
         }
+        guard authMechanisms.isEmpty || authMechanisms.contains(where: { $0.uppercased() == "PLAIN" }) else {
+            throw AMQPError(
+                .unsupported, "the auth_mechanism of the AMQP URL is not available; PLAIN is",
+                remedy: "leave it out, or write auth_mechanism=plain")
+        }
+    }
+}
+
+extension ConnectionConfiguration {
+    /// The configuration that a URL states; what it leaves out is RabbitMQ's default (guest, guest, `/`). A parameter that
+    /// is not known has no effect; ``BrokerURL/warnings`` names it.
+    ///
+    /// Throws ``AMQPError/Code/invalidConfiguration``, and `unsupported` for TLS and any login but PLAIN.
+    public init(url: String) throws(AMQPError) {
+        try self.init(url: BrokerURL(url))
+    }
+
+    /// The same of a URL that was read already.
+    public init(url: BrokerURL) throws(AMQPError) {
+        try url.checkSupported()
         self.init(endpoints: url.endpoints)
         if let user = url.user { self.user = user }
         if let password = url.password { self.password = password }
         if let virtualHost = url.virtualHost { self.virtualHost = virtualHost }
         if let heartbeat = url.heartbeat { self.heartbeat = heartbeat }
+        if let connectTimeout = url.connectTimeout { self.connectTimeout = connectTimeout }
+        if let channelMax = url.channelMax, channelMax > 0 { self.channelMax = channelMax }
+        if let frameMax = url.frameMax, frameMax > 0 { self.frameMax = frameMax }
     }
 }

@@ -33,6 +33,11 @@ final class Channel {
     private(set) var closed: AMQPError?
     /// Whether our channel.close is under way.
     var isClosing = false
+    /// Whether a reply that does not come in time costs only the channel: a queue whose node has just died can keep its
+    /// channel waiting for a minute (seen with RabbitMQ 4.3) on a connection that is well.
+    var isExpendable = false
+    /// Whether it was given up while the broker owed a reply.
+    var isAbandoned = false
     private var awaited = Ring<Awaited>()
     /// The message of which the rest is still to come; of these, properties come with its header, and then its body.
     private var content: Content?

@@ -13,19 +13,31 @@ public struct ConnectionConfiguration: Sendable {
         public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
     }
 
-    /// The brokers of one cluster, tried in order; each recovery begins with another.
+    /// The brokers of one cluster. Each attempt asks all of them, at every address that their names have, until one lets us
+    /// work; it begins with the one that worked last, or behind it when that connection did not last.
     public var endpoints: [Endpoint]
     public var user: String
     /// Never printed or logged.
     public var password: String
+    /// Asked before each attempt to connect for the password of that attempt, so that one that was changed is found without
+    /// a new start; nil for ``password`` as it stands. Where it throws, a warning says why and the last password is used.
+    /// It is waited for, so it should not take long.
+    public var passwordSource: (@Sendable () async throws -> String)?
     public var virtualHost: String
     /// What is asked for; the lower of the two sides' values holds, and a peer that is silent for twice as long is
     /// taken for dead. Zero turns heartbeats off, and with them the detection of a frozen peer.
     public var heartbeat: Duration = .seconds(30)
     /// How long TCP connect and login may take, per address.
     public var connectTimeout: Duration = .seconds(10)
-    /// How long the broker may take to answer a method, before the connection counts as lost.
+    /// How long the broker may take to answer a method. What it does not answer in time is given up, and its channel with
+    /// it; where no channel can be had in that time the connection counts as lost.
     public var replyTimeout: Duration = .seconds(30)
+    /// How long a single exchange, queue or consumer may hold up the rest of a recovery. What has no answer by then is asked
+    /// for again in the background.
+    public var recoveryPatience: Duration = .seconds(5)
+    /// How long after the first connection the broker must refuse the same thing, asked again and again, until that is
+    /// final: a topology that differs ("inequivalent arg") or a right that is missing.
+    public var refusalPatience: Duration = .seconds(60)
     /// How long the broker may hold the connection blocked (memory or disk alarm) before the connection is replaced.
     public var blockedTimeout: Duration = .seconds(300)
     /// How often the first connection is tried, each time at every address, before `connect` throws.
@@ -33,7 +45,7 @@ public struct ConnectionConfiguration: Sendable {
     /// The pause between those attempts.
     public var connectDelay: Duration = .seconds(5)
     /// The shortest and the longest pause between the attempts of a recovery; between them it doubles, with full
-    /// jitter.
+    /// jitter. Pauses begin anew only when a connection has lasted twice the longest.
     public var recoveryDelay: ClosedRange<Duration> = .milliseconds(200)...(.seconds(15))
     /// The largest delivered body that is held in memory, in bytes. A larger one is spooled, where ``spool`` says so; else
     /// its bytes are dropped as they arrive, and the delivery says so (``Delivery/bodyFault``). RabbitMQ's own limit is
@@ -41,6 +53,11 @@ public struct ConnectionConfiguration: Sendable {
     public var maximumBodySize: Int = 128 << 20
     /// What becomes of bodies that are too large to be held in memory; nil to hold all up to ``maximumBodySize`` there.
     public var spool: BodySpool?
+    /// How many channels are asked for; the lower of the two sides' values holds.
+    public var channelMax: UInt16 = 2047
+    /// How large a frame may be, in bytes, 4096 or more; the lower of the two sides' values holds, and never more than
+    /// 131,072.
+    public var frameMax: UInt32 = 131_072
     /// Shown by the broker's management page and logs as the connection's name.
     public var name: String = "actorbus"
 

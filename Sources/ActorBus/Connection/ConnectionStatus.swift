@@ -15,6 +15,9 @@ public struct ConnectionStatus: Sendable, Equatable {
     public internal(set) var consumers = 0
     /// Consumers that the broker has acknowledged.
     public internal(set) var registeredConsumers = 0
+    /// Exchanges and queues of the topology that the broker did not take at the last recovery, and is being asked for again.
+    /// The rest of the connection works meanwhile.
+    public internal(set) var undeclared = 0
     /// How often the connection came back.
     public internal(set) var recoveries: UInt64 = 0
     /// The broker's reason, while it blocks publishing (memory or disk alarm).
@@ -22,7 +25,7 @@ public struct ConnectionStatus: Sendable, Equatable {
     /// What broke the connection or closed it for good, in words.
     public internal(set) var problem: String?
 
-    /// Open, topology declared, and every consumer registered with the broker.
+    /// Open, and every consumer registered with the broker.
     public var isReady: Bool { notReadyReason == nil }
 
     /// Why it is not ready, in a line.

@@ -40,8 +40,10 @@ final class Session {
     private var connecting: ConnectAttempt?
     private var isConnected = false
     private var heartbeat: HeartbeatMonitor
-    private var frameMax = Session.largestFrame
-    private var channelMax: UInt16 = 2047
+    private var frameMax: Int
+    private var channelMax: UInt16
+    /// Channels that the broker owes an answer and that nobody waits for any more.
+    private var abandoned = 0
     /// The broker's reason and since when, while it blocks publishing (RabbitMQ, "Blocked Connection Notifications").
     private(set) var blocked: Blockade?
     /// Why the session ended.
@@ -53,6 +55,8 @@ final class Session {
     private static let largestFrame = 131_072
     /// A broker may allow no smaller one (AMQP 0-9-1, constant frame-min-size).
     private static let smallestFrame = 4_096
+    /// With as many channels abandoned it is not a queue that is sick but the connection.
+    private static let mostAbandoned = 64
 
     /// Begins to connect to one address.
     init(
@@ -61,7 +65,9 @@ final class Session {
         self.endpoint = endpoint
         self.configuration = configuration
         storage = BodyStorage(configuration)
-        socket = try Socket.connecting(to: address)
+        channelMax = max(1, configuration.channelMax)
+        frameMax = min(Self.largestFrame, Int(clamping: configuration.frameMax))
+        socket = try Socket.connecting(to: address, Liveness(configuration))
         heartbeat = HeartbeatMonitor(interval: nil, now: .now)
     }
 
@@ -73,7 +79,7 @@ final class Session {
     // MARK: Login
 
     /// Connects, logs in and opens the virtual host (AMQP 0-9-1 section 2.2.4). Throws ``AMQPError``.
-    func open() async throws {
+    func open(password: String) async throws {
         let deadline = Instant.now + configuration.connectTimeout
         try await withCheckedThrowingContinuation { connecting = ConnectAttempt(waiter: $0, deadline: deadline) }
         isConnected = true
@@ -90,10 +96,7 @@ final class Session {
                 .loginRefused, "the broker at \(endpoint) offers \(mechanisms), and not PLAIN",
                 remedy: "allow PLAIN in the broker's auth_mechanisms")
         }
-        try send(
-            .connectionStartOk(
-                clientProperties: clientProperties, mechanism: "PLAIN",
-                response: [0] + Array(configuration.user.utf8) + [0] + Array(configuration.password.utf8)), on: control)
+        try send(configuration.login(password: password), on: control)
         let tune: IncomingMethod
         do {
             tune = try await reply(on: control, deadline: deadline)
@@ -111,6 +114,12 @@ final class Session {
         do {
             let openOk = try await reply(on: control, deadline: deadline)
             guard case .connectionOpenOk = openOk else { throw unexpected("connection.open-ok") }
+        } catch let error as AMQPError where error.code == .connectionLimitReached {
+            throw AMQPError(
+                .connectionLimitReached,
+                "the broker at \(endpoint) takes no further connection of '\(configuration.user)' to the virtual host "
+                    + "'\(configuration.virtualHost)'",
+                replyCode: error.replyCode, replyText: error.replyText, remedy: error.remedy)
         } catch let error as AMQPError where error.replyCode == 530 || error.replyCode == 403 {
             throw AMQPError(
                 .virtualHostRefused,
@@ -124,9 +133,10 @@ final class Session {
     /// Takes the lower of both sides' limits, where 0 means none (AMQP 0-9-1, connection.tune).
     private func agree(channelMax: UInt16, frameMax: UInt32, heartbeat seconds: UInt16) throws(AMQPError) {
         if channelMax > 0 { self.channelMax = min(self.channelMax, channelMax) }
-        if frameMax > 0 { self.frameMax = min(Self.largestFrame, Int(clamping: frameMax)) }
+        if frameMax > 0 { self.frameMax = min(self.frameMax, Int(clamping: frameMax)) }
         guard self.frameMax >= Self.smallestFrame else {
-            throw AMQPError(.protocolViolation, "the broker wants frames of \(frameMax) bytes, and 4096 is the least")
+            throw AMQPError(
+                .protocolViolation, "the broker wants frames of at most \(frameMax) bytes; 4096 is the least in AMQP")
         }
         // A part of a second counts as one: to turn heartbeats off takes a zero.
         let asked = configuration.heartbeat.nanoseconds
@@ -138,16 +148,6 @@ final class Session {
         try send(
             .connectionTuneOk(channelMax: self.channelMax, frameMax: UInt32(self.frameMax), heartbeat: holds),
             on: control)
-    }
-
-    private var clientProperties: FieldTable {
-        [
-            "product": "ActorBus", "platform": "Swift", "connection_name": .string(configuration.name),
-            "capabilities": .table([
-                "publisher_confirms": true, "consumer_cancel_notify": true, "basic.nack": true,
-                "connection.blocked": true, "authentication_failure_close": true, "exchange_exchange_bindings": true,
-            ]),
-        ]
     }
 
     // MARK: Channels and calls
@@ -167,9 +167,10 @@ final class Session {
         return channel
     }
 
-    /// Runs `body` with a channel that is closed however it ends.
+    /// Runs `body` with a channel that is closed however it ends, and given up where the broker does not answer on it.
     func withChannel<Result>(_ body: (Channel) async throws -> Result) async throws -> Result {
         let channel = try await openChannel()
+        channel.isExpendable = true
         do {
             let result = try await body(channel)
             try await close(channel)
@@ -188,8 +189,8 @@ final class Session {
         forget(channel, AMQPError(.connectionClosed, "the channel was closed"))
     }
 
-    /// Sends a method and waits for its reply, at most `timeout`, or else the reply time-out: then the session counts
-    /// as broken.
+    /// Sends a method and waits for its reply, at most `timeout`, or else the reply time-out. Without one an expendable
+    /// channel is given up, with `timedOut`; with any other the session counts as broken.
     func call(
         _ method: OutgoingMethod, on channel: Channel, timeout: Duration? = nil
     ) async throws -> IncomingMethod {
@@ -257,7 +258,9 @@ final class Session {
 
     private func free(_ channel: Channel) {
         let number = Int(channel.number)
-        if number < channels.count, channels[number] === channel { channels[number] = nil }
+        guard number < channels.count, channels[number] === channel else { return }
+        channels[number] = nil
+        if channel.isAbandoned { abandoned -= 1 }
     }
 
     private var lateReply: AMQPError { AMQPError(.connectionLost, "the broker did not answer in time") }
@@ -349,7 +352,10 @@ final class Session {
         for case let channel? in channels {
             guard let deadline = channel.nextDeadline, now >= deadline else { continue }
             // Whoever closes it is on the way out; what it means for the connection is the heartbeats' to find.
-            guard channel.isClosing else { throw lateReply }
+            guard channel.isClosing else {
+                try abandon(channel)
+                continue
+            }
             // Its number stays taken until the close-ok, since frames for it may still be on their way.
             channel.close(AMQPError(.connectionLost, "the broker did not confirm in time that a channel is closed"))
         }
@@ -357,6 +363,18 @@ final class Session {
             sendBuffer.appendHeartbeat()
             try write(now: now)
         }
+    }
+
+    /// Gives up a channel on which the broker owes a reply. The connection may be well: a queue whose node is gone can keep
+    /// a channel waiting (RabbitMQ 4.3 for a minute). Its number stays taken until the close-ok. Throws what ends the
+    /// session, where the channel is one that it cannot do without.
+    private func abandon(_ channel: Channel) throws(AMQPError) {
+        guard channel.isExpendable, abandoned < Self.mostAbandoned else { throw lateReply }
+        abandoned += 1
+        channel.isAbandoned = true
+        channel.isClosing = true
+        try send(.channelClose(replyCode: 200, replyText: "no answer in time"), on: channel)
+        channel.close(AMQPError(.timedOut, "the broker did not answer in time; the connection to it is alive"))
     }
 
     /// Takes in all that the socket has, or finishes to connect. Throws what ends the session.
@@ -465,6 +483,13 @@ final class Session {
         // Behind our channel.close the answer would find no channel.
         case .channelFlow where channel.isClosing: break
         case .channelFlow(let active): try send(.channelFlowOk(active: active), on: channel)
+        case .basicCancel(let consumerTag, let noWait):
+            // Before what the user does about it, which may be to consume again. Older brokers want no answer, say so, and
+            // take none.
+            if !noWait, !channel.isClosing, channel.closed == nil {
+                try send(.basicCancelOk(consumerTag: consumerTag), on: channel)
+            }
+            try channel.receive(method)
         default: try channel.receive(method)
         }
     }
@@ -475,11 +500,21 @@ extension AMQPError {
     init(closing reason: IncomingMethod.CloseReason, of what: String) {
         let (code, remedy): (Code, String?) =
             switch reason.replyCode {
+            case 403 where reason.replyText.contains("exclusive use"):
+                (.resourceLocked, "another consumer has the queue to itself: stop that one, or wait for its end")
             case 403: (.accessRefused, "give the user the permission, or use another user")
-            case 404: (.notFound, "declare it first, or correct the name")
+            case 404 where reason.replyText.contains("no queue '") || reason.replyText.contains("no exchange '"):
+                (.notFound, "declare it first, or correct the name")
+            case 404: (.notFound, "look whether the node that holds it is up")
             case 405: (.resourceLocked, "close the connection that holds it exclusively")
-            case 406: (.preconditionFailed, "make the declaration equal to what the broker holds, or delete that first")
-            case 530: (.virtualHostRefused, nil)
+            case 406 where reason.replyText.contains("inequivalent arg"):
+                (.preconditionFailed, "make the declaration equal to what the broker holds, or delete that first")
+            case 406: (.preconditionFailed, nil)
+            case 530 where reason.replyText.contains("limit"):
+                (
+                    .connectionLimitReached,
+                    "close connections that nobody needs, or raise the limit of the user, the virtual host or the node"
+                )
             default: (.closedByBroker, nil)
             }
         self.init(

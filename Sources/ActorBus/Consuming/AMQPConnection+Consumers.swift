@@ -18,18 +18,20 @@ extension AMQPConnection {
         try checkOpen()
         let id = makeID()
         let consumer = ConsumerCore(
-            id: id, queue: queue, prefetch: prefetch, mailbox: Mailbox(), inbox: inbox)
+            id: id, queue: queue, prefetch: prefetch, mailbox: Mailbox(), inbox: inbox,
+            backoff: Backoff(configuration.recoveryDelay))
         consumer.onEnded = { [weak self] error in self?.assumeIsolated { $0.ended(id, error) } }
         consumers[id] = consumer
         noteConsumers()
         if let session, status.state == .open {
             do {
                 try await register(consumer, in: session)
-            } catch let error as AMQPError where error.isWorthRetrying || session.failure != nil {
+            } catch let error as AMQPError
+                where session.failure != nil || error.outlook == .passing && !isMissing(queue, error)
+            {
                 try checkOpen()
-                logger.warning("the consumer of '\(queue)' could not be registered, and will be: \(error)")
                 // Without this session recovery does it.
-                if session.failure == nil { restore(consumer, in: session) }
+                if session.failure == nil { retry(consumer, in: session, after: error) }
             } catch {
                 end(consumer, error)
                 throw error
@@ -46,7 +48,7 @@ extension AMQPConnection {
 
     /// Asks for deliveries, over a new channel where the consumer has none that is open. The consumer counts as
     /// registered with the broker's consume-ok.
-    func register(_ consumer: ConsumerCore, in session: Session) async throws {
+    func register(_ consumer: ConsumerCore, in session: Session, patience: Duration? = nil) async throws {
         consumer.isRegistering = true
         defer { consumer.isRegistering = false }
         let channel: Channel
@@ -54,15 +56,16 @@ extension AMQPConnection {
             channel = open
         } else {
             channel = try await session.openChannel()
+            channel.isExpendable = true
             _ = try await session.call(.basicQos(prefetch: consumer.prefetch), on: channel)
             guard !consumer.isReleased else { return try await session.close(channel) }
             consumer.attach(channel)
         }
-        consumer.wasCancelled = false
+        consumer.ask()
         do {
             _ = try await session.call(
-                .basicConsume(queue: consumer.queue, consumerTag: consumer.consumerTag), on: channel)
-        } catch var error as AMQPError where error.replyCode != nil {
+                .basicConsume(queue: consumer.queue, consumerTag: consumer.consumerTag), on: channel, timeout: patience)
+        } catch var error as AMQPError where error.replyCode != nil || error.code == .timedOut {
             error.message = "consuming from the queue '\(consumer.queue)' failed: \(error.message)"
             throw error
         }
@@ -71,7 +74,8 @@ extension AMQPConnection {
             throw AMQPError(
                 .closedByBroker, "the broker cancelled the consumer of '\(consumer.queue)' as soon as it was there")
         }
-        consumer.registered()
+        consumer.registered(at: .now)
+        refusals.granted(.consumer(consumer.id))
         noteConsumers()
         for waiter in registrations.removeValue(forKey: consumer.id) ?? [] { waiter.resume() }
     }
@@ -155,40 +159,60 @@ extension AMQPConnection {
         }
         guard !consumer.isRegistering else { return }
         guard let session, session.failure == nil, status.state == .open else { return }
-        logger.warning("the consumer of '\(consumer.queue)' was ended: \(error); registering it again")
-        board.update { $0.problem = error.message }
-        restore(consumer, in: session)
+        retry(consumer, in: session, after: error)
     }
 
     /// Begins to register a consumer again, unless that is under way.
-    private func restore(_ consumer: ConsumerCore, in session: Session) {
+    func retry(_ consumer: ConsumerCore, in session: Session, after error: AMQPError) {
+        board.update { $0.problem = error.message }
         guard consumer.restoringSession !== session else { return }
+        logger.warning("there is no consumer of '\(consumer.queue)' for now, and it is asked for again: \(error)")
         consumer.restoringSession = session
         Task { await registerAgain(consumer, in: session) }
     }
 
-    /// Declares the topology again, since a queue may be gone, and registers the consumer again, until it succeeds or
-    /// never can.
+    /// Whether a queue does not exist that nobody here declares. One of the topology is declared again.
+    private func isMissing(_ queue: String, _ error: AMQPError) -> Bool {
+        error.code == .notFound && topology.part(.queue(queue)) == nil
+    }
+
+    /// Declares the queue again, since it may be gone, and registers the consumer again, until that succeeds or the broker
+    /// has refused it for long enough: because the user may not read the queue, or because there is no such queue and
+    /// nobody here declares it.
     private func registerAgain(_ consumer: ConsumerCore, in session: Session) async {
         defer { if consumer.restoringSession === session { consumer.restoringSession = nil } }
-        var backoff = Backoff(configuration.recoveryDelay)
-        var random = SystemRandomNumberGenerator()
+        var attempts = AttemptLog()
+        // Why it is begun was told.
+        _ = attempts.failed(at: .now)
         while isToBeRegistered(consumer, in: session) {
             do {
-                try await Task.sleep(for: backoff.next(using: &random))
+                try await Task.sleep(for: consumer.backoff.next(using: &random))
                 guard isToBeRegistered(consumer, in: session) else { return }
-                try await declareAgain(in: session)
+                try await declareForNow(
+                    topology.parts(ofQueue: consumer.queue), in: session, budget: configuration.replyTimeout)
                 guard isToBeRegistered(consumer, in: session) else { return }
                 try await register(consumer, in: session)
                 board.update { $0.problem = nil }
                 logger.info("the consumer of '\(consumer.queue)' is registered again")
-            } catch let error as AMQPError where error.isWorthRetrying || error.code == .connectionClosed {
-                logger.warning("the consumer of '\(consumer.queue)' could not be registered again: \(error)")
+            } catch let error as AMQPError {
+                guard isToBeRegistered(consumer, in: session) else { return }
+                let isRefusal = error.outlook == .refused || isMissing(consumer.queue, error)
+                if refusals.note(error, isRefusal: isRefusal, of: .consumer(consumer.id), at: .now) {
+                    logger.error(
+                        "the consumer of '\(consumer.queue)' is ended, for \(configuration.refusalPatience) now: \(error)"
+                    )
+                    return end(consumer, error)
+                }
+                board.update { $0.problem = error.message }
+                if attempts.failed(at: .now) {
+                    logger.warning(
+                        "the consumer of '\(consumer.queue)' is still not registered, after \(attempts.failed - 1) attempts: \(error)"
+                    )
+                } else {
+                    logger.debug("the consumer of '\(consumer.queue)' could not be registered again: \(error)")
+                }
             } catch {
-                guard session.failure == nil else { return }
-                logger.error("the consumer of '\(consumer.queue)' cannot be restored: \(error)")
-                end(consumer, error)
-                noteConsumers()
+                return logger.debug("the consumer of '\(consumer.queue)' is not registered again: \(error)")
             }
         }
     }
@@ -199,6 +223,7 @@ extension AMQPConnection {
 
     private func forget(_ consumer: ConsumerCore) {
         consumers[consumer.id] = nil
+        refusals.granted(.consumer(consumer.id))
         noteConsumers()
     }
 

@@ -9,8 +9,8 @@ extension AMQPConnection {
     /// Then it returns. Handlers that are still in work after `drainTimeout` are cancelled, and their deliveries go
     /// back.
     ///
-    /// A handler that throws has its delivery put back into the queue, after a second, lest a message that always fails
-    /// keeps the machine busy. A handler that is in work longer than `handlerTimeout` is cancelled; keep that below the
+    /// A handler that throws has its delivery put back into the queue, after a second, so that a message that always fails
+    /// does not keep the machine busy. A handler that is in work longer than `handlerTimeout` is cancelled; keep that below the
     /// broker's `consumer_timeout` (30 minutes by default), which closes the channel. Handlers never run on the
     /// connection's thread, unless they are told to, so heartbeats go on whatever they do.
     ///
@@ -21,8 +21,8 @@ extension AMQPConnection {
     ///   - drainTimeout: asked for when the drain begins.
     ///   - executorPreference: where handlers run; nil for Swift's shared threads. ``taskExecutor`` suits handlers that
     ///     never block: one that does holds up the connection, and the drain with it.
-    /// - Throws: ``AMQPError``: `drainTimedOut`, and what makes consuming impossible: `notFound`, `accessRefused`,
-    ///   `connectionClosed`.
+    /// - Throws: ``AMQPError``: `drainTimedOut`, and what makes consuming impossible: `notFound` (no such queue, and the
+    ///   connection's topology does not declare it), `accessRefused`, `connectionClosed`, or what closed the connection.
     public nonisolated func process(
         _ queue: String, prefetch: UInt16 = 1, concurrency: Int = 1,
         drainTimeout: @escaping @autoclosure @Sendable () -> Duration = .seconds(25),
@@ -60,6 +60,9 @@ private final class HandlerCrew: Sendable {
         var task: Task<Void, Never>?
         /// Since when its handler is in work; nil between deliveries.
         var since: Instant?
+        /// Whether its handler has taken too long, so that its task is cancelled: it takes no further delivery, which the
+        /// cancellation could reach, and another worker takes its place.
+        var isOverdue = false
     }
 
     fileprivate struct State {
@@ -127,24 +130,26 @@ private final class HandlerCrew: Sendable {
     }
 
     private func start(_ index: Int) {
-        let task = Task(executorPreference: executorPreference) { await self.work(index) }
-        state.withLock { $0.workers[index].task = task }
+        // Under the lock, so that whoever finds its handler in work finds the task too.
+        state.withLock { state in
+            state.workers[index].task = Task(executorPreference: executorPreference) { await self.work(index) }
+        }
     }
 
-    /// Takes deliveries until there are no more. A worker whose handler was cancelled for its time-out is replaced.
+    /// Takes deliveries until there are no more. A worker whose handler has taken too long is replaced behind it.
     private func work(_ index: Int) async {
         do {
             while let delivery = try await mailbox.next() {
                 state.withLock { $0.workers[index].since = .now }
                 await handle(delivery)
                 let isReplaced = state.withLock { state in
+                    let isOverdue = state.workers[index].isOverdue
                     state.workers[index].since = nil
-                    return Task.isCancelled && !state.drainTimedOut
+                    state.workers[index].isOverdue = false
+                    return isOverdue && !state.drainTimedOut
                 }
                 if isReplaced { return start(index) }
             }
-            // Cancelled for a handler that ended just then, while it waited for the next delivery.
-            if Task.isCancelled, !mailbox.isOver, !state.withLock({ $0.drainTimedOut }) { return start(index) }
         } catch {
             state.withLock { $0.failure = $0.failure ?? error }
         }
@@ -180,10 +185,17 @@ private final class HandlerCrew: Sendable {
         let pause = max(.milliseconds(10), timeout / 20)
         while (try? await Task.sleep(for: pause)) != nil {
             let now = Instant.now
+            // Marked under the lock under which a handler's end is noted, so that a worker whose task is cancelled below is
+            // still at that delivery, or behind it at its own end.
             let overdue = state.withLock { state in
-                state.workers.filter { worker in worker.since.map { now - $0 > timeout } ?? false }.compactMap(\.task)
+                state.workers.indices.compactMap { index -> Task<Void, Never>? in
+                    guard let since = state.workers[index].since, now - since > timeout, !state.workers[index].isOverdue
+                    else { return nil }
+                    state.workers[index].isOverdue = true
+                    return state.workers[index].task
+                }
             }
-            for task in overdue where !task.isCancelled {
+            for task in overdue {
                 logger.error(
                     "a handler was in work for more than \(timeout): it is cancelled, and its message goes back"
                 )
@@ -201,7 +213,7 @@ extension HandlerCrew.State {
                 AMQPError(
                     .drainTimedOut,
                     "handlers were still in work when the drain time was over; their messages went back",
-                    remedy: "raise the drain time-out above the longest handler"))
+                    remedy: "give the drain more time than the longest handler takes"))
         }
         return .success(())
     }

@@ -8,6 +8,8 @@ final class ConsumerCore: ChannelUser {
     private let inbox: Inbox
     private(set) var channel: Channel?
     private var generation: UInt32 = 0
+    /// How often it was asked for.
+    private var registrations: UInt32 = 0
     private var ledger = AcknowledgmentLedger()
     /// Arrived in this turn of the loop and not yet handed over.
     private var batch: [Delivery] = []
@@ -23,21 +25,26 @@ final class ConsumerCore: ChannelUser {
     /// Closes its channel, once it is released and has nothing unsettled.
     var retirement: Task<Void, Never>?
     /// Whether the broker has cancelled it since it was last asked for; that may come with the consume-ok.
-    var wasCancelled = false
+    private(set) var wasCancelled = false
+    /// The pauses before it is asked for again.
+    var backoff: Backoff
     /// Whether settlements wait to be written.
     private(set) var hasSettled = false
     /// Called when the broker has ended the consumer, or its channel, while the connection lives on.
     var onEnded: ((AMQPError) -> Void)?
 
-    init(id: UInt32, queue: String, prefetch: UInt16, mailbox: Mailbox, inbox: Inbox) {
+    init(id: UInt32, queue: String, prefetch: UInt16, mailbox: Mailbox, inbox: Inbox, backoff: Backoff) {
         self.id = id
         self.queue = queue
         self.prefetch = prefetch
         self.mailbox = mailbox
         self.inbox = inbox
+        self.backoff = backoff
     }
 
-    var consumerTag: String { "actorbus-\(id)" }
+    /// Its name on the channel: another at each registration, since a broker that has cancelled a consumer may keep the
+    /// tag for a while, and to use it again would end the connection (530, seen with RabbitMQ 4.3).
+    var consumerTag: String { "actorbus-\(id)-\(registrations)" }
     var unsettled: Int { ledger.unsettled }
     /// Whether settlements of what was handed over may wait for one another.
     var settlesTogether: Bool { origin.settlementsTogether > 1 }
@@ -52,7 +59,21 @@ final class ConsumerCore: ChannelUser {
         ledger = AcknowledgmentLedger()
     }
 
-    func registered() { isRegistered = true }
+    /// It is about to be asked for, under a fresh tag.
+    func ask() {
+        wasCancelled = false
+        registrations &+= 1
+    }
+
+    func registered(at now: Instant) {
+        isRegistered = true
+        backoff.succeeded(at: now)
+    }
+
+    /// Whether a recovery has to register it in this session: nobody else does already.
+    func isToBeRegistered(in session: Session) -> Bool {
+        !isReleased && !isRegistered && restoringSession !== session
+    }
 
     /// Notes a settlement. False for one that is stale or comes second.
     func settle(_ from: ConsumerChannel, _ deliveryTag: UInt64, _ settlement: Settlement) -> Bool {
@@ -110,6 +131,7 @@ final class ConsumerCore: ChannelUser {
     func cancelledByBroker() {
         isRegistered = false
         wasCancelled = true
+        backoff.lost(at: .now)
         onEnded?(
             AMQPError(
                 .notFound, "the broker cancelled the consumer of the queue '\(queue)'",
@@ -120,6 +142,7 @@ final class ConsumerCore: ChannelUser {
         guard channel != nil else { return }
         channel = nil
         isRegistered = false
+        backoff.lost(at: .now)
         // Its deliveries went back with it, so nobody has to settle them before the consumer can go.
         ledger = AcknowledgmentLedger()
         hasSettled = false

@@ -6,8 +6,9 @@
 /// Prefetch").
 ///
 /// The sequence goes on over recoveries; deliveries that were handed out before one come again, `redelivered`. It ends,
-/// without an error, when its task is cancelled. It throws ``AMQPError`` when it can never go on: the queue is gone for
-/// good, the user may not read it, or the connection was closed.
+/// without an error, when its task is cancelled. It throws ``AMQPError`` when it can never go on: the connection was
+/// closed, the user may not read the queue, or there is no such queue and the connection's topology does not declare it.
+/// At the beginning a refusal is final; later it must last for `refusalPatience`.
 public struct Deliveries: AsyncSequence, Sendable {
     public typealias Element = Delivery
 

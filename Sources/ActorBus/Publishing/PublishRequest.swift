@@ -57,15 +57,30 @@
     }
 
     /// Ends the wait when the connection can do no more for it, with what is known of the message.
-    func abandon(_ why: String, code: AMQPError.Code, remedy: String? = nil) {
+    func abandon(_ why: String, code: AMQPError.Code) {
         guard isAwaited else { return }
-        if wasWritten {
-            fail(
-                AMQPError(
-                    .maybePublished, "the message to '\(exchange)' was sent and not confirmed: \(why)",
-                    remedy: "publish it again under the same message id; consumers must take a repetition"))
-        } else {
-            fail(AMQPError(code, "the message to '\(exchange)' was not sent: \(why)", remedy: remedy))
+        fail(
+            wasWritten
+                ? unconfirmed(why) : AMQPError(code, "the message to '\(exchange)' was not sent: \(why)"))
+    }
+
+    /// Ends the wait because the connection is closed for good; the cause can be told from the error.
+    func abandon(closed error: AMQPError) {
+        guard isAwaited else { return }
+        var outcome =
+            wasWritten
+            ? unconfirmed(error.message)
+            : AMQPError(
+                .connectionClosed, "the message to '\(exchange)' was not sent: \(error.message)", remedy: error.remedy)
+        if error.code != .connectionClosed {
+            (outcome.cause, outcome.replyCode, outcome.replyText) = (error.code, error.replyCode, error.replyText)
         }
+        fail(outcome)
+    }
+
+    private func unconfirmed(_ why: String) -> AMQPError {
+        AMQPError(
+            .maybePublished, "the message to '\(exchange)' was sent and not confirmed: \(why)",
+            remedy: "publish it again under the same message id; consumers must take a repetition")
     }
 }

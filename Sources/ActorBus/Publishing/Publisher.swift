@@ -21,15 +21,17 @@ public final class Publisher: Sendable {
     /// persistent message to durable queues that means it is on disk, in quorum queues on a majority of nodes.
     ///
     /// Waits while the publisher's window of unconfirmed messages is full, while the broker blocks publishing, and over
-    /// a recovery, after which the message is published again as it was; a consumer may then see it twice. All of it
-    /// ends with the publisher's time-out.
+    /// a recovery, after which the message is published again as it was; a consumer may then see it twice. The same
+    /// happens when another message of the publisher is never answered, since its channel is then replaced. All of it ends
+    /// with the publisher's time-out.
     ///
     /// - Parameters:
     ///   - exchange: its name; empty for the default exchange, which takes the routing key as a queue's name.
     ///   - mandatory: whether it is an error when no queue takes the message.
     /// - Throws: ``AMQPError``: `returned` (mandatory, and no queue took it), `refused`, `invalidMessage`, `notFound`
     ///   (no such exchange), `accessRefused`, `timedOut` and `connectionClosed` (surely not published),
-    ///   `maybePublished` (written, and not known to have arrived). `CancellationError` when the task is cancelled
+    ///   `maybePublished` (written, and not known to have arrived). Where the connection was closed for good by an error,
+    ///   ``AMQPError/cause`` of the last two names it. `CancellationError` when the task is cancelled
     ///   before the message was written.
     public func publish(
         _ message: Message, to exchange: String, routingKey: String = "", mandatory: Bool = true
@@ -99,7 +101,7 @@ extension AMQPConnection {
         if let session, status.state == .open {
             do {
                 try await attach(core, to: session)
-            } catch let error as AMQPError where error.isWorthRetrying {
+            } catch let error as AMQPError where error.outlook == .passing {
                 try checkOpen()
                 reattach(id)
             } catch {
@@ -119,7 +121,7 @@ extension AMQPConnection {
 
     /// Closes a publisher's channel; the end of it brings the next (``reattach(_:)``).
     func renew(_ channel: Channel, in session: Session) {
-        logger.debug("a publisher's channel is replaced, since the broker refused a message on it")
+        logger.debug("a publisher's channel is replaced, since the broker refused or did not answer a message on it")
         closeChannelOfPublisher(channel, in: session)
     }
 

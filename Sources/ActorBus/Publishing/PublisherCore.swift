@@ -14,7 +14,7 @@ final class PublisherCore: ChannelUser {
     private(set) var nextDeadline: Instant?
     /// When to replace the channel; nil while it is good.
     private var renewal: Instant?
-    private var lastRenewal = Instant(nanoseconds: 0)
+    private var lastRenewal: Instant?
     /// Whether what is unanswered is a message that may have offended the broker.
     private var isSuspectUnderWay = false
     /// Called when the broker closed the channel while the connection lives on.
@@ -114,55 +114,60 @@ final class PublisherCore: ChannelUser {
 
     // MARK: Renewal
 
-    /// After a refusal the channel is replaced: a channel that first published to a quorum queue while its leader was
-    /// going away refuses everything from then on (seen with RabbitMQ 3.10), and a new one finds the new leader. At
-    /// most once a second, since a full queue refuses too.
-    private func refused() {
-        let now = Instant.now
-        renewal = renewal ?? max(now, lastRenewal + .seconds(1))
+    /// Wants another channel, at once or when the last was replaced `interval` ago.
+    private func renew(now: Instant, atMostEvery interval: Duration) {
+        renewal = .earlier(renewal, lastRenewal.map { max(now, $0 + interval) } ?? now)
     }
 
     private func isRenewing(now: Instant) -> Bool { renewal.map { now >= $0 } ?? false }
 
-    /// The channel to be closed now, for another to take its place: when what is under way is answered, or has not been
-    /// for a second.
+    /// How long what is under way may still be answered before its channel is replaced.
+    private var grace: Duration { min(.seconds(1), timeout / 8) }
+
+    /// The channel to be closed now, for another to take its place: when nothing is under way that may still be answered, or
+    /// the grace is over.
     func channelToRenew(now: Instant) -> Channel? {
         guard let renewal, isRenewing(now: now), let channel, !channel.isClosing, channel.outgoing == nil else {
             return nil
         }
-        return ledger.unanswered == 0 || now >= renewal + .seconds(1) ? channel : nil
+        let isAwaitingAnswers = now < renewal + grace && ledger.first { $0.deadline > now } != nil
+        return isAwaitingAnswers ? nil : channel
     }
 
-    /// When the loop has to turn for this publisher at the latest.
-    var wakeUp: Instant? {
-        guard let renewal, let channel, !channel.isClosing, channel.outgoing == nil else { return nextDeadline }
-        return .earlier(nextDeadline, Instant.now < renewal ? renewal : renewal + .seconds(1))
+    /// When the loop has to turn for this publisher at the latest. While the broker blocks publishing no channel is
+    /// replaced, since it would not read that either.
+    func wakeUp(isBlocked: Bool) -> Instant? {
+        guard let renewal, let channel, !channel.isClosing, channel.outgoing == nil, !isBlocked else { return nextDeadline }
+        return .earlier(nextDeadline, Instant.now < renewal ? renewal : renewal + grace)
     }
 
-    /// Gives up what has waited too long.
+    /// Gives up what has waited too long. What was written and never answered would keep its place in the window for as
+    /// long as the channel lives, so the channel is replaced, at most twice in a time-out: a broker that is merely slow
+    /// must not be given everything twice all the time.
     func expire(now: Instant) {
         guard let due = nextDeadline, now >= due else { return }
         var next: Instant?
-        func check(_ request: PublishRequest) {
-            guard request.isAwaited else { return }
+        var isUnanswered = false
+        ledger.forEach { request in
             if request.deadline <= now {
+                isUnanswered = true
                 request.abandon("no confirm within \(timeout)", code: .timedOut)
             } else {
-                next = min(next ?? request.deadline, request.deadline)
+                next = .earlier(next, request.deadline)
             }
         }
-        ledger.forEach(check)
+        if isUnanswered { renew(now: now, atMostEvery: max(timeout / 2, .seconds(1))) }
         // All have the same time-out, so the oldest is due first.
         while let request = waiting.first, !request.isAwaited || request.deadline <= now {
             _ = waiting.popFirst()
-            check(request)
+            request.abandon("no confirm within \(timeout)", code: .timedOut)
         }
         nextDeadline = .earlier(next, waiting.first?.deadline)
     }
 
     /// Ends every wait: the connection is closed for good.
-    func failAll(_ why: String, code: AMQPError.Code) {
-        for request in ledger.removeAll() + waiting.removeAll() { request.abandon(why, code: code) }
+    func failAll(_ error: AMQPError) {
+        for request in ledger.removeAll() + waiting.removeAll() { request.abandon(closed: error) }
         // Confirms that are still under way find nobody, rather than a ledger that knows nothing of them.
         _ = detach()
     }
@@ -176,7 +181,10 @@ final class PublisherCore: ChannelUser {
             } else if confirmed {
                 request.succeed()
             } else {
-                refused()
+                // A channel that first published to a quorum queue while its leader was going away refuses everything from
+                // then on (seen with RabbitMQ 3.10), and a new one finds the new leader. Not more than once a second, since
+                // a full queue refuses too.
+                renew(now: .now, atMostEvery: .seconds(1))
                 request.fail(
                     AMQPError(
                         .refused, "the broker refused the message to '\(request.exchange)' (basic.nack)",

@@ -8,7 +8,8 @@
 /// }
 /// ```
 /// To declare what already exists with the same arguments changes nothing; with others the broker refuses with 406
-/// (RabbitMQ, "Declaration and property equivalence").
+/// (RabbitMQ, "Declaration and property equivalence"). Every queue needs a name: one that the broker chooses would be
+/// another after each recovery.
 public struct Topology: Sendable, Equatable {
     public var exchanges: [Exchange]
     public var queues: [Queue]

@@ -19,7 +19,7 @@ enum IncomingMethod {
     case queueBindOk
     case basicQosOk
     case basicConsumeOk
-    case basicCancel(consumerTag: String)
+    case basicCancel(consumerTag: String, noWait: Bool)
     case basicDeliver(DeliverHeader)
     case basicReturn(replyCode: UInt16, replyText: String, exchange: String, routingKey: String)
     case basicAck(deliveryTag: UInt64, multiple: Bool)
@@ -116,8 +116,8 @@ enum IncomingMethod {
         case AMQP_BASIC_QOS_OK_METHOD: self = .basicQosOk
         case AMQP_BASIC_CONSUME_OK_METHOD: self = .basicConsumeOk
         case AMQP_BASIC_CANCEL_METHOD:
-            self = unsafe .basicCancel(
-                consumerTag: decoded.load(as: amqp_basic_cancel_t.self).consumer_tag.text)
+            let cancel = unsafe decoded.load(as: amqp_basic_cancel_t.self)
+            self = unsafe .basicCancel(consumerTag: cancel.consumer_tag.text, noWait: cancel.nowait != 0)
         case AMQP_BASIC_DELIVER_METHOD:
             let deliver = unsafe decoded.load(as: amqp_basic_deliver_t.self)
             self = unsafe .basicDeliver(

@@ -18,6 +18,8 @@ enum OutgoingMethod {
     case basicConsume(queue: String, consumerTag: String, arguments: FieldTable = [:])
     /// Without a reply: what comes before the broker has read it is given back.
     case basicCancel(consumerTag: String)
+    /// The answer to a broker's own basic.cancel, where that asks for one.
+    case basicCancelOk(consumerTag: String)
     case basicPublish(exchange: String, routingKey: String, mandatory: Bool)
     case basicAck(deliveryTag: UInt64, multiple: Bool)
     case basicNack(deliveryTag: UInt64, requeue: Bool)
@@ -103,6 +105,10 @@ enum OutgoingMethod {
             return unsafe encode(
                 AMQP_BASIC_CANCEL_METHOD, amqp_basic_cancel_t(consumer_tag: pool.bytes(consumerTag), nowait: 1),
                 into: target)
+        case .basicCancelOk(let consumerTag):
+            return unsafe encode(
+                AMQP_BASIC_CANCEL_OK_METHOD, amqp_basic_cancel_ok_t(consumer_tag: pool.bytes(consumerTag)), into: target
+            )
         case .basicPublish(let exchange, let routingKey, let mandatory):
             return unsafe encode(
                 AMQP_BASIC_PUBLISH_METHOD,

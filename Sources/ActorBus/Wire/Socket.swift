@@ -9,13 +9,14 @@ final class Socket {
     deinit { close(descriptor) }
 
     /// Begins to connect; the socket is writable when the outcome is known, and ``connectionError()`` then tells it.
-    static func connecting(to address: ResolvedAddress) throws(AMQPError) -> Socket {
+    static func connecting(to address: ResolvedAddress, _ liveness: Liveness) throws(AMQPError) -> Socket {
         let descriptor = socket(address.family, CInt(SOCK_STREAM.rawValue) | flags, CInt(IPPROTO_TCP))
         guard descriptor >= 0 else { throw failure("open a socket", errno) }
         let socket = Socket(descriptor: descriptor)
         var one: CInt = 1
         // Small frames must not wait for the answer to earlier ones.
         _ = unsafe setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<CInt>.size))
+        liveness.apply(to: descriptor)
         let status = unsafe address.bytes.withUnsafeBytes {
             unsafe connect(
                 descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))

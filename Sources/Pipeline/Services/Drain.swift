@@ -27,6 +27,6 @@ func withDrain(within time: DrainTime, _ work: @escaping @Sendable (StopSignal) 
         guard deadline.withLock({ $0.hasPassed }) else { throw error }
         throw AMQPError(
             .drainTimedOut, "what was in hand was not finished within \(time.limit) of the stop signal",
-            remedy: "it will be done after the next start; give more time with --drain-timeout")
+            remedy: "it will be done after the next start, or give the drain more time")
     }
 }

@@ -135,7 +135,7 @@ package final class OrderOutboxDatabase {
         if error == 0 { return SystemCall.closeFile(descriptor) }
         throw StateError(
             .unusable, "cannot open \(path): \(SystemCall.words(for: error))",
-            remedy: "make the file and its folder writable for this user, or name another with --state-dir")
+            remedy: "make the file and its folder writable for this user, or use another")
     }
 
     private static func check(_ connection: SQLiteConnection, path: String) throws(StateError) {
@@ -152,13 +152,13 @@ package final class OrderOutboxDatabase {
         let version = try connection.number("PRAGMA user_version")
         guard try connection.number("PRAGMA application_id") == applicationID else {
             throw StateError(
-                .foreign, "\(path) is the database of another program", remedy: "name another folder with --state-dir")
+                .foreign, "\(path) is the database of another program", remedy: "use another folder")
         }
         guard readableVersions.contains(version) else {
             throw StateError(
                 .foreign,
                 "\(path) has version \(version) of the outbox; this program knows up to \(readableVersions.upperBound)",
-                remedy: "run the program's newer version, or name another folder with --state-dir")
+                remedy: "run the program's newer version, or use another folder")
         }
     }
 

@@ -111,7 +111,7 @@ final class SQLiteConnection {
         case SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_PERM, SQLITE_AUTH:
             return StateError(
                 .unusable, message,
-                remedy: "make the file and its folder writable for this user, or name another with --state-dir")
+                remedy: "make the file and its folder writable for this user, or use another")
         case SQLITE_BUSY, SQLITE_LOCKED:
             return StateError(.inUse, message, remedy: "end the program that has the file open")
         default:

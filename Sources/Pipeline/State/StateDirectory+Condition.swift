@@ -44,6 +44,6 @@ extension StateDirectory {
     }
 
     private func unusable(_ message: String) -> StateError {
-        StateError(.unusable, message, remedy: "name a folder that this user may write to with --state-dir")
+        StateError(.unusable, message, remedy: "name a folder that this user may write to")
     }
 }

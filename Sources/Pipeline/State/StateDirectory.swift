@@ -14,7 +14,7 @@ package struct StateDirectory: Sendable, Equatable {
     package static func resolve(flag: String?, environment: [String: String]) throws(StateError) -> StateDirectory {
         if let flag {
             if flag.isEmpty {
-                throw StateError(.noFolder, "the state folder's name is empty", remedy: "name one with --state-dir")
+                throw StateError(.noFolder, "the state folder's name is empty", remedy: "give it one")
             }
             return StateDirectory(path: flag)
         }
@@ -26,7 +26,7 @@ package struct StateDirectory: Sendable, Equatable {
         }
         throw StateError(
             .noFolder, "no place for the state is known: neither XDG_STATE_HOME nor HOME is set",
-            remedy: "name a folder with --state-dir")
+            remedy: "name a folder")
     }
 
     /// Makes the folder, and those above it, unless they exist; for this user alone (mode 0700).
@@ -55,7 +55,7 @@ package struct StateDirectory: Sendable, Equatable {
     }
 
     private func unusable(_ message: String) -> StateError {
-        StateError(.unusable, message, remedy: "name a folder that this user may write to with --state-dir")
+        StateError(.unusable, message, remedy: "name a folder that this user may write to")
     }
 
     private static func absolute(
@@ -65,7 +65,7 @@ package struct StateDirectory: Sendable, Equatable {
         guard value.hasPrefix("/") else {
             throw StateError(
                 .noFolder, "\(variable) is \"\(PrintableText.of(value, limit: 200))\", which is no absolute path",
-                remedy: "correct it, or name a folder with --state-dir")
+                remedy: "correct it, or name a folder")
         }
         while value.hasSuffix("/") { value.removeLast() }
         return value

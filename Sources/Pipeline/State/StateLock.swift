@@ -25,7 +25,7 @@ struct StateLock: ~Copyable {
             if lockError != EWOULDBLOCK { throw Self.unusable(path, lockError) }
             throw StateError(
                 .inUse, "the state folder \(directory.path) is in use by \(holder)",
-                remedy: "stop that process, or name another folder with --state-dir")
+                remedy: "stop that process, or use another folder")
         }
         // For the reader of the error above only; a disk too full for it is reported by what needs the room.
         _ = SystemCall.replaceContent(of: descriptor, with: Array("\(SystemCall.processID)\n".utf8))
@@ -54,6 +54,6 @@ struct StateLock: ~Copyable {
     private static func unusable(_ path: String, _ error: CInt) -> StateError {
         StateError(
             .unusable, "cannot lock \(path): \(SystemCall.words(for: error))",
-            remedy: "make the folder writable for this user, or name another with --state-dir")
+            remedy: "make the folder writable for this user, or use another")
     }
 }

@@ -72,7 +72,7 @@ struct BrokerAccess: Sendable {
     /// Reads the flags and the environment.
     init(
         _ options: BrokerOptions, environment: [String: String] = ProcessEnvironment.variables(),
-        readFile: (String) throws -> String = ProcessEnvironment.readFile
+        readFile: @escaping BrokerSettings.FileReader = ProcessEnvironment.readFile
     ) throws(ConfigurationError) {
         var settings = try BrokerSettings(url: options.amqpURL, environment: environment, readFile: readFile)
         isNamed = settings.connection != nil
@@ -80,7 +80,7 @@ struct BrokerAccess: Sendable {
         if let named = settings.connection {
             broker = named
         } else {
-            broker = try settings.localBroker(readFile: readFile)
+            broker = try settings.localBroker()
         }
         let attempts = try Settings.commandConnectAttempts.resolve(flag: options.connectAttempts, environment).value
         broker.connectAttempts = attempts

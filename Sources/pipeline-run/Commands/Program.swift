@@ -26,7 +26,7 @@ enum Program {
         } catch {
             // So that there is room for it.
             LineWriter.standardError.flush()
-            logger.error("\(error)", metadata: ["exit": .stringConvertible(ExitStatus.of(error))])
+            logger.error("\(ErrorText.of(error))", metadata: ["exit": .stringConvertible(ExitStatus.of(error))])
             end(ExitStatus.of(error))
         }
     }
@@ -34,7 +34,7 @@ enum Program {
     /// Says what is wrong with the configuration and ends the process. Before there are settings for logs, so in plain
     /// words.
     static func fail(_ error: any Error) -> Never {
-        fail("\(error)", ExitStatus.of(error))
+        fail(ErrorText.of(error), ExitStatus.of(error))
     }
 
     /// Says what is wrong with the command line and ends the process.

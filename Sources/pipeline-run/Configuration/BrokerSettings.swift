@@ -16,43 +16,55 @@ struct BrokerSettings {
     }
 
     private let environment: [String: String]
+    private let readFile: FileReader
 
-    /// - Parameters:
-    ///   - url: the flag `--amqp-url`.
-    ///   - readFile: the contents of a file, at most so many bytes as a password may have.
+    /// Gives the contents of a file, at most so many bytes as a password may have. Kept, since the file of the password is
+    /// read again at each connect.
+    typealias FileReader = @Sendable (String) throws -> String
+
+    /// - Parameter url: the flag `--amqp-url`.
     init(
-        url: String?, environment: [String: String], readFile: (String) throws -> String
+        url: String?, environment: [String: String], readFile: @escaping FileReader
     ) throws(ConfigurationError) {
         self.environment = environment
+        self.readFile = readFile
         let given = try Settings.amqpURL.resolve(flag: url, environment)
         if let text = given.value {
-            connection = try connection(url: text, origin: given.origin, readFile)
+            connection = try connection(url: text, origin: given.origin)
         } else if environment["RABBITMQ_HOST"] != nil || environment["RABBITMQ_PORT"] != nil {
-            connection = try connection(ofVariables: readFile)
+            connection = try connectionOfVariables()
         }
     }
 
     /// The broker of a role for which none is named: the one of this machine, with what the variables say beside.
-    mutating func localBroker(readFile: (String) throws -> String) throws(ConfigurationError) -> ConnectionConfiguration
-    {
-        try connection(ofVariables: readFile)
+    mutating func localBroker() throws(ConfigurationError) -> ConnectionConfiguration {
+        try connectionOfVariables()
     }
 
     // MARK: A URL
 
     private mutating func connection(
-        url text: String, origin: Given<String?>.Origin, _ readFile: (String) throws -> String
+        url text: String, origin: Given<String?>.Origin
     ) throws(ConfigurationError) -> ConnectionConfiguration {
         let name = origin == .flag ? Settings.amqpURL.flag : Settings.amqpURL.environment
         let kind: ConfigurationError.Kind = origin == .flag ? .usage : .environment
-        if text.lowercased().hasPrefix("amqps:") { throw NotYetAvailable.error("amqps:// (TLS)") }
+        if BrokerURL.trimmed(text).lowercased().hasPrefix("amqps:") { throw NotYetAvailable.error("amqps:// (TLS)") }
         let url: BrokerURL
+        var connection: ConnectionConfiguration
         do {
             url = try BrokerURL(text)
+            if let parameter = url.tlsParameters.first {
+                throw NotYetAvailable.error("\(name): TLS, which the parameter '\(parameter)' is about,")
+            }
+            connection = try ConnectionConfiguration(url: url)
+        } catch let error as ConfigurationError {
+            throw error
+        } catch let error as AMQPError where error.code == .unsupported {
+            throw ConfigurationError(.environment, "\(name): \(error)")
         } catch {
             throw ConfigurationError(kind, "\(name): \(error)")
         }
-        if url.isTLS { throw NotYetAvailable.error("amqps:// (TLS)") }
+        warnings += url.warnings.map { "\(name): \($0)" }
         if origin == .flag, url.password != nil {
             warnings.append(
                 "The password in --amqp-url can be seen in the list of processes: give it in RABBITMQ_PASSWORD_FILE or RABBITMQ_PASSWORD"
@@ -62,29 +74,24 @@ struct BrokerSettings {
         where environment[variable] != nil {
             warnings.append("\(variable) is not used, since \(name) names the broker")
         }
-        var connection = ConnectionConfiguration(endpoints: url.endpoints)
         origins[.hosts] = .url(name)
         if let user = url.user {
             origins[.user] = .url(name)
             try Self.checkLength(user, "\(name): its user", kind)
-            connection.user = user
         }
         if let virtualHost = url.virtualHost {
             origins[.virtualHost] = .url(name)
             try Self.checkLength(virtualHost, "\(name): its virtual host", kind)
-            connection.virtualHost = virtualHost
         }
-        if let password = url.password {
-            connection.password = password
+        if url.password != nil {
             origins[.password] = .url(name)
             for variable in ["RABBITMQ_PASSWORD", "RABBITMQ_PASSWORD_FILE"] where environment[variable] != nil {
                 warnings.append("\(variable) is not used, since \(name) states a password")
             }
-        } else if let password = try password(readFile) {
-            connection.password = password
+        } else {
+            try setPassword(of: &connection)
         }
-        if let heartbeat = url.heartbeat {
-            connection.heartbeat = heartbeat
+        if url.heartbeat != nil {
             origins[.heartbeat] = .url(name)
             if environment["RABBITMQ_HEARTBEAT"] != nil {
                 warnings.append("RABBITMQ_HEARTBEAT is not used, since \(name) states a heartbeat")
@@ -92,25 +99,24 @@ struct BrokerSettings {
         } else if let heartbeat = try heartbeat() {
             connection.heartbeat = heartbeat
         }
+        try checkLogin(of: connection, "\(name): ", kind)
         return connection
     }
 
     // MARK: Variables
 
-    private mutating func connection(
-        ofVariables readFile: (String) throws -> String
-    ) throws(ConfigurationError) -> ConnectionConfiguration {
+    private mutating func connectionOfVariables() throws(ConfigurationError) -> ConnectionConfiguration {
         var connection = ConnectionConfiguration(endpoints: try endpoints())
         note(.hosts, ["RABBITMQ_HOST", "RABBITMQ_PORT"])
         note(.user, ["RABBITMQ_USER"])
         note(.virtualHost, ["RABBITMQ_VHOST"])
-        if let user = environment["RABBITMQ_USER"] {
+        if let user = try text(of: "RABBITMQ_USER") {
             guard !user.isEmpty else { throw ConfigurationError(.environment, "RABBITMQ_USER: it is empty") }
             try Self.checkLength(user, "RABBITMQ_USER: it", .environment)
             connection.user = user
         }
-        if let password = try password(readFile) { connection.password = password }
-        if let virtualHost = environment["RABBITMQ_VHOST"] {
+        try setPassword(of: &connection)
+        if let virtualHost = try text(of: "RABBITMQ_VHOST") {
             guard !virtualHost.isEmpty else {
                 throw ConfigurationError(.environment, "RABBITMQ_VHOST: it is empty; the default virtual host is /")
             }
@@ -118,7 +124,40 @@ struct BrokerSettings {
             connection.virtualHost = virtualHost
         }
         if let heartbeat = try heartbeat() { connection.heartbeat = heartbeat }
+        try checkLogin(of: connection, "", .environment)
         return connection
+    }
+
+    /// The text of a variable without the line break or byte order mark that a file or a shell left at its ends.
+    private func text(of variable: String) throws(ConfigurationError) -> String? {
+        guard let text = environment[variable] else { return nil }
+        return try Self.line(text, "\(variable): it")
+    }
+
+    /// A text of one line, without line breaks and byte order marks at its ends. `what` begins the error's sentence.
+    private static func line(_ text: String, _ what: String) throws(ConfigurationError) -> String {
+        var scalars = text.unicodeScalars[...]
+        func isNoPart(_ scalar: Unicode.Scalar?) -> Bool {
+            scalar == "\n" || scalar == "\r" || scalar == "\u{FEFF}"
+        }
+        while isNoPart(scalars.first) { scalars.removeFirst() }
+        while isNoPart(scalars.last) { scalars.removeLast() }
+        guard !scalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F || $0 == "\u{FEFF}" }) else {
+            throw ConfigurationError(
+                .environment, "\(what) has a line break or another control character in it; write it on one line")
+        }
+        return String(scalars)
+    }
+
+    /// Better said now than by each attempt to connect.
+    private func checkLogin(
+        of connection: ConnectionConfiguration, _ prefix: String, _ kind: ConfigurationError.Kind
+    ) throws(ConfigurationError) {
+        do {
+            try connection.checkLogin()
+        } catch {
+            throw ConfigurationError(kind, "\(prefix)\(error)")
+        }
     }
 
     /// AMQP has no room for more in a name, and RabbitMQ none in a user's; better said now than by each attempt to
@@ -137,14 +176,15 @@ struct BrokerSettings {
     }
 
     private func endpoints() throws(ConfigurationError) -> [ConnectionConfiguration.Endpoint] {
-        let port = try port(environment["RABBITMQ_PORT"]) ?? 5672
+        let port = try port(try text(of: "RABBITMQ_PORT")) ?? 5672
         // Somebody put a URL there: it may hold a password, and belongs in AMQP_URL.
-        if let hosts = environment["RABBITMQ_HOST"], hosts.contains("@") || hosts.contains("/") {
+        let hosts = try text(of: "RABBITMQ_HOST")
+        if let hosts, hosts.contains("@") || hosts.contains("/") {
             throw ConfigurationError(
                 .environment, "RABBITMQ_HOST: it takes hosts by comma, as in mq-1,mq-2:5673; a URL belongs in AMQP_URL")
         }
         do {
-            return try BrokerURL.endpoints(environment["RABBITMQ_HOST"] ?? "localhost", defaultPort: port)
+            return try BrokerURL.endpoints(hosts ?? "localhost", defaultPort: port)
         } catch {
             // The reader of URLs speaks of a URL, and there is none.
             let prefix = "the AMQP URL cannot be read: "
@@ -171,7 +211,7 @@ struct BrokerSettings {
 
     private mutating func heartbeat() throws(ConfigurationError) -> Duration? {
         note(.heartbeat, ["RABBITMQ_HEARTBEAT"])
-        guard let text = environment["RABBITMQ_HEARTBEAT"] else { return nil }
+        guard let text = try text(of: "RABBITMQ_HEARTBEAT") else { return nil }
         guard Readers.isDigits(text), let seconds = UInt16(text) else {
             throw ConfigurationError(
                 .environment,
@@ -180,25 +220,31 @@ struct BrokerSettings {
         return .seconds(Int64(seconds))
     }
 
-    private mutating func password(_ readFile: (String) throws -> String) throws(ConfigurationError) -> String? {
+    private mutating func setPassword(of connection: inout ConnectionConfiguration) throws(ConfigurationError) {
         note(.password, ["RABBITMQ_PASSWORD_FILE", "RABBITMQ_PASSWORD"])
-        guard let path = environment["RABBITMQ_PASSWORD_FILE"] else { return environment["RABBITMQ_PASSWORD"] }
+        guard let path = environment["RABBITMQ_PASSWORD_FILE"] else {
+            if let password = try text(of: "RABBITMQ_PASSWORD") { connection.password = password }
+            return
+        }
         guard environment["RABBITMQ_PASSWORD"] == nil else {
             throw ConfigurationError(
                 .environment, "RABBITMQ_PASSWORD and RABBITMQ_PASSWORD_FILE are both set: set one of them")
         }
-        var password: String
+        connection.password = try Self.password(in: path, readFile)
+        // At each connect, since the file may have changed with the password.
+        connection.passwordSource = { [readFile] in try Self.password(in: path, readFile) }
+    }
+
+    private static func password(in path: String, _ readFile: FileReader) throws(ConfigurationError) -> String {
+        let name = "RABBITMQ_PASSWORD_FILE: \(Readers.quoted(path))"
+        let text: String
         do {
-            password = try readFile(path)
+            text = try readFile(path)
         } catch {
-            throw ConfigurationError(
-                .environment, "RABBITMQ_PASSWORD_FILE: \(Readers.quoted(path)) cannot be read: \(error)")
+            throw ConfigurationError(.environment, "\(name) cannot be read: \(error)")
         }
-        // Editors and `echo` end a file with a line break, which is no part of the password.
-        if password.hasSuffix("\r\n") || password.hasSuffix("\n") { password.removeLast() }
-        guard !password.isEmpty else {
-            throw ConfigurationError(.environment, "RABBITMQ_PASSWORD_FILE: \(Readers.quoted(path)) is empty")
-        }
+        let password = try line(text, name)
+        guard !password.isEmpty else { throw ConfigurationError(.environment, "\(name) is empty") }
         return password
     }
 }

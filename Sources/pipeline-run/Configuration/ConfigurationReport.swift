@@ -44,7 +44,7 @@ struct ConfigurationReport: Sendable {
     /// Checks everything as a run does, and throws what a run would.
     init(
         _ target: RunTarget, _ options: RunOptions, environment: [String: String],
-        readFile: (String) throws -> String
+        readFile: @escaping BrokerSettings.FileReader
     ) throws(ConfigurationError) {
         let run = try RunConfiguration(target, options, environment: environment, readFile: readFile)
         warnings = run.warnings
@@ -114,13 +114,14 @@ struct ConfigurationReport: Sendable {
     }
 
     private static func broker(
-        _ run: RunConfiguration, _ url: String?, _ environment: [String: String], _ readFile: (String) throws -> String
+        _ run: RunConfiguration, _ url: String?, _ environment: [String: String],
+        _ readFile: @escaping BrokerSettings.FileReader
     ) throws(ConfigurationError) -> [Row] {
         guard let broker = run.broker else {
             return [Row(setting: "broker", value: "a private RabbitMQ, started with the run", origin: .standard)]
         }
         var settings = try BrokerSettings(url: url, environment: environment, readFile: readFile)
-        if settings.connection == nil { _ = try settings.localBroker(readFile: readFile) }
+        if settings.connection == nil { _ = try settings.localBroker() }
         func row(_ name: String, _ value: String, _ part: BrokerSettings.Part) -> Row {
             Row(setting: name, value: value, origin: settings.origins[part] ?? .standard)
         }

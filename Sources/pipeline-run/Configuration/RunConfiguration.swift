@@ -63,7 +63,7 @@ struct RunConfiguration: Sendable {
     /// Reads the options and the environment, and checks that they go together.
     init(
         _ target: RunTarget, _ options: RunOptions, environment: [String: String],
-        readFile: (String) throws -> String
+        readFile: @escaping BrokerSettings.FileReader
     ) throws(ConfigurationError) {
         self.target = target
         let (broker, simulation, work, operations) = (
@@ -97,7 +97,7 @@ struct RunConfiguration: Sendable {
         // Broker
         var brokerSettings = try BrokerSettings(url: broker.amqpURL, environment: environment, readFile: readFile)
         if case .role = target, brokerSettings.connection == nil {
-            self.broker = try brokerSettings.localBroker(readFile: readFile)
+            self.broker = try brokerSettings.localBroker()
         } else {
             self.broker = brokerSettings.connection
         }

@@ -58,11 +58,13 @@ import Testing
         }
     }
 
-    @Test func aBindingToAMissingExchangeIsNotFound() async throws {
+    /// A node that stops answers with 404 too, so this is waited for, as if the broker could not be reached.
+    @Test func aBindingToAMissingExchangeIsWaitedForAndTold() async throws {
         let exchange = unique("missing")
         let queue = Queue(unique("bound"), durable: false, exclusive: true).bound(to: exchange)
-        let error = try await refusal(topology: Topology { queue }) { _ in }
-        #expect(error.code == .notFound)
+        let error = try await refusal(topology: Topology { queue }) { $0.connectAttempts = 2 }
+        #expect(error.code == .brokerUnreachable && error.cause == .notFound && error.replyCode == 404)
+        #expect(error.message.contains("2 attempts"))
         #expect(error.description.contains(exchange))
     }
 

@@ -153,9 +153,12 @@ import Testing
         try await withQueue("photo-finish") { connection, queue in
             try await connection.fill(queue, 400)
             let (done, all) = (Lock<Set<[UInt8]>>([]), Gate())
+            let cutShort = Tally()
             let work = Task {
                 try await connection.process(queue, prefetch: 4, concurrency: 2, handlerTimeout: .milliseconds(20)) {
                     delivery in
+                    // The cancellation is for the delivery that was overdue, and never for the one behind it.
+                    if Task.isCancelled { cutShort.add() }
                     let end = ContinuousClock.now + .milliseconds(Int64.random(in: 15...32))
                     // Heeds no cancellation, so that it ends when it ends.
                     while ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(1)) }
@@ -168,6 +171,7 @@ import Testing
                 }
             }
             try await within(.seconds(60), "four hundred handlers") { await all.pass() }
+            #expect(cutShort.value == 0)
             work.cancel()
             try await within(.seconds(10), "the end of processing") { try await work.value }
         }

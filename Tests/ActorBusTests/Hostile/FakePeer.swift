@@ -20,6 +20,14 @@ final class FakePeer: Sendable {
             guard [[50, 10], [60, 20]].contains(number), payload.count > 7 else { return "" }
             return String(decoding: payload[7...].prefix(Int(payload[6])), as: UTF8.self)
         }
+
+        /// The tag that a basic.consume asks for; empty for every other frame.
+        var consumerTag: String {
+            guard number == [60, 20], payload.count > 7 else { return "" }
+            let rest = payload[7...].dropFirst(Int(payload[6]))
+            guard let length = rest.first else { return "" }
+            return String(decoding: rest.dropFirst().prefix(Int(length)), as: UTF8.self)
+        }
     }
 
     /// The client went away, or said nothing for the patience of the peer.

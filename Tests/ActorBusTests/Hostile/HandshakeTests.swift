@@ -163,11 +163,12 @@ import Testing
         let expected: AMQPError.Code =
             switch (step, code) {
             case (1, 403): .loginRefused
-            case (2, 403), (2, 530), (_, 530): .virtualHostRefused
+            case (2, 403), (2, 530): .virtualHostRefused
             case (_, 403): .accessRefused
             default: .brokerUnreachable
             }
         #expect(error.code == expected, "\(error)")
+        #expect(error.replyCode == code && error.cause == (expected == .brokerUnreachable ? .closedByBroker : nil))
         #expect(error.description.contains("REASON - of the test"))
         #expect(!error.description.contains("guest:guest"))
     }

@@ -139,6 +139,103 @@ import Testing
         }
     }
 
+    /// A broker that wants to know that its basic.cancel has come is told before the consumer is asked for again, under a
+    /// fresh tag, since it may keep the old one until then. One that does not say so takes no answer.
+    @Test(arguments: [true, false])
+    func aCancelIsAnsweredWhereThatIsWantedAndTheTagIsFresh(noWait: Bool) async throws {
+        let order = Lock<[[UInt16]]>([])
+        let tags = Lock<[String]>([])
+        try await withFakeBroker({ peer, _ in
+            try peer.login()
+            try peer.serve { frame in
+                guard frame.number.first == 60, frame.number != [60, 10] else { return false }
+                order.withLock { $0.append(frame.number) }
+                guard frame.number == [60, 20] else { return true }
+                let tag = frame.consumerTag
+                let isFirst = tags.withLock {
+                    $0.append(tag)
+                    return $0.count == 1
+                }
+                try peer.send(Wire.consumeOk(frame.channel, tag: tag))
+                if isFirst {
+                    try peer.send(
+                        Wire.method(60, 30, channel: frame.channel, WireBytes().short(tag).u8(noWait ? 1 : 0)))
+                }
+                return true
+            }
+        }) { broker in
+            try await within(.seconds(15), "a consumer that is registered again") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let consumer = Task { for try await _ in connection.deliveries(from: "q") {} }
+                try await connection.status("one consumer") {
+                    $0.registeredConsumers == 1 && tags.withLock { $0.count } == 2
+                }
+                await connection.close()
+                _ = await consumer.result
+            }
+        }
+        #expect(Set(tags.withLock { $0 }).count == 2)
+        #expect(order.withLock { $0 } == (noWait ? [[60, 20], [60, 20]] : [[60, 20], [60, 31], [60, 20]]))
+    }
+
+    /// A consumer that is cancelled as soon as it is there is not asked for all the time.
+    @Test func consumersThatDoNotLastAreAskedForLessAndLessOften() async throws {
+        let asked = Tally()
+        try await withFakeBroker({ peer, _ in
+            try peer.login()
+            try peer.serve { frame in
+                guard frame.number == [60, 20] else { return false }
+                asked.add()
+                try peer.send(
+                    Wire.consumeOk(frame.channel, tag: frame.consumerTag)
+                        + Wire.cancel(frame.channel, tag: frame.consumerTag))
+                return true
+            }
+        }) { broker in
+            var configuration = broker.configuration
+            configuration.recoveryDelay = .milliseconds(50)...(.seconds(60))
+            try await within(.seconds(20), "the pauses") { [configuration] in
+                let connection = try await AMQPConnection.connect(configuration)
+                let consumer = Task { for try await _ in connection.deliveries(from: "q") {} }
+                try await Task.sleep(for: .seconds(3))
+                #expect((2...25).contains(asked.value), "\(asked.value) registrations in three seconds")
+                await connection.close()
+                _ = await consumer.result
+            }
+        }
+    }
+
+    /// A queue that nobody here declares and that is gone ends its consumer, when it has been gone for long enough.
+    @Test func aQueueThatStaysAwayEndsItsConsumer() async throws {
+        let asked = Tally()
+        try await withFakeBroker({ peer, _ in
+            try peer.login()
+            try peer.serve { frame in
+                guard frame.number == [60, 20] else { return false }
+                if asked.add() == 1 {
+                    try peer.send(
+                        Wire.consumeOk(frame.channel, tag: frame.consumerTag)
+                            + Wire.cancel(frame.channel, tag: frame.consumerTag))
+                } else {
+                    try peer.send(Wire.channelClose(frame.channel, 404, "NOT_FOUND - no queue 'q' in vhost '/'"))
+                }
+                return true
+            }
+        }) { broker in
+            var configuration = broker.configuration
+            configuration.refusalPatience = .milliseconds(200)
+            try await within(.seconds(15), "the end of a consumer") { [configuration] in
+                let connection = try await AMQPConnection.connect(configuration)
+                let error = await #expect(throws: AMQPError.self) {
+                    for try await _ in connection.deliveries(from: "q") {}
+                }
+                #expect(error?.code == .notFound && asked.value > 3)
+                #expect(connection.status.isReady && connection.status.consumers == 0)
+                await connection.close()
+            }
+        }
+    }
+
     /// What was about to register a consumer again on a connection that is lost is in nobody's way on the next.
     @Test func aConsumerIsAskedForAgainOnEveryConnection() async throws {
         try await withFakeBroker({ peer, _ in

@@ -38,11 +38,16 @@ import Testing
         }
     }
 
-    /// "… is down or inaccessible" mends itself: the consumer is asked for again, over the same connection.
+    /// Whatever the words, a queue of the topology that cannot be consumed for now is asked for again, over the same
+    /// connection.
     @Test(
         arguments: [
             (404, "NOT_FOUND - home node 'a@b' of durable queue 'q' in vhost '/' is down or inaccessible"),
-            (541, "INTERNAL_ERROR"),
+            (404, "NOT_FOUND - queue 'q' in vhost '/' process is stopped by supervisor"),
+            (404, "NOT_FOUND - no queue 'q' in vhost '/'"),
+            (403, "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use"),
+            (405, "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q'"),
+            (406, "PRECONDITION_FAILED - something new"), (541, "INTERNAL_ERROR"), (599, "NEVER_HEARD_OF"),
         ] as [(UInt16, String)])
     func aConsumerThatIsRefusedForNowIsRegisteredLater(code: UInt16, text: String) async throws {
         let asked = Tally()
@@ -55,7 +60,8 @@ import Testing
             }
         }) { broker in
             try await within(.seconds(15), "a consumer that is registered") {
-                let connection = try await AMQPConnection.connect(broker.configuration)
+                let connection = try await AMQPConnection.connect(
+                    broker.configuration, topology: Topology { Queue("q") })
                 let consumer = Task { for try await _ in connection.deliveries(from: "q") {} }
                 try await connection.status("one consumer") { $0.registeredConsumers == 1 && $0.isReady }
                 #expect(asked.value == 3)
@@ -97,10 +103,7 @@ import Testing
             try peer.serve { frame in
                 switch (number, frame.queue) {
                 case (1, "end"): throw FakePeer.Gone()
-                case (2, "q"):
-                    try peer.send(
-                        Wire.channelClose(frame.channel, 404, "NOT_FOUND - queue 'q' is down or inaccessible"))
-                    return true
+                case (2, "q"): throw FakePeer.Gone()
                 default: return false
                 }
             }
@@ -248,29 +251,315 @@ import Testing
         }
     }
 
-    /// A recovery that can never succeed ends the connection, with the reason.
-    @Test func aTopologyThatIsRefusedAfterARecoveryClosesTheConnection() async throws {
+    /// A topology that differs, or a right that is missing, ends the connection when it has lasted, and everybody who waits
+    /// is told which it was.
+    @Test(
+        arguments: [
+            (406, "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q' in vhost '/'", .preconditionFailed),
+            (403, "ACCESS_REFUSED - configure access to queue 'q' in vhost '/' refused for user 'u'", .accessRefused),
+        ] as [(UInt16, String, AMQPError.Code)])
+    func whatIsRefusedForGoodClosesTheConnection(code: UInt16, text: String, cause: AMQPError.Code) async throws {
+        let refused = Tally()
         try await withFakeBroker({ peer, number in
             try peer.login()
             try peer.serve { frame in
-                if number == 1, frame.number == [60, 20] { throw FakePeer.Gone() }
+                if frame.number == [60, 40] { return true }
+                if number == 1, frame.queue == "leave" { throw FakePeer.Gone() }
                 guard number > 1, frame.number == [50, 10] else { return false }
-                try peer.send(Wire.channelClose(frame.channel, 406, "PRECONDITION_FAILED - inequivalent arg"))
+                refused.add()
+                try peer.send(Wire.channelClose(frame.channel, code, text))
                 return true
             }
         }) { broker in
-            try await within(.seconds(15), "the end of the connection") {
-                let connection = try await AMQPConnection.connect(
-                    broker.configuration, topology: Topology { Queue("q") })
-                let error = await #expect(throws: AMQPError.self) {
-                    for try await _ in connection.deliveries(from: "q") {}
+            var configuration = broker.configuration
+            configuration.refusalPatience = .milliseconds(300)
+            try await within(.seconds(15), "the end of the connection") { [configuration] in
+                let connection = try await AMQPConnection.connect(configuration, topology: Topology { Queue("q") })
+                let consumer = Task { for try await _ in connection.deliveries(from: "q") {} }
+                let publisher = try await connection.publisher()
+                let written = Task { try await publisher.publish(Message(text: "m"), to: "x") }
+                _ = try? await connection.inspect(queue: "leave")
+                // One part that is refused does not keep the connection from working meanwhile.
+                try await connection.status("open again") {
+                    $0.recoveries == 1 && $0.isReady && $0.undeclared == 1 && $0.registeredConsumers == 1
                 }
-                #expect(error?.code == .preconditionFailed)
                 let status = try await connection.status("closed") { $0.state == .closed }
-                #expect(status.problem?.contains("inequivalent arg") == true)
-                let publish = await #expect(throws: AMQPError.self) { _ = try await connection.publisher() }
-                #expect(publish?.code == .preconditionFailed)
+                #expect(status.problem?.contains(text) == true)
+                #expect(refused.value > 2)
+                let publish = await #expect(throws: AMQPError.self) { try await written.value }
+                #expect(publish?.code == .maybePublished && publish?.cause == cause && publish?.replyCode == code)
+                let late = await #expect(throws: AMQPError.self) {
+                    try await publisher.publish(Message(text: "m"), to: "x")
+                }
+                #expect(late?.code == .connectionClosed && late?.cause == cause && late?.replyCode == code)
+                let reading = await #expect(throws: AMQPError.self) { try await consumer.value }
+                #expect(reading?.code == cause)
+                let calling = await #expect(throws: AMQPError.self) { _ = try await connection.publisher() }
+                #expect(calling?.code == cause)
             }
+        }
+    }
+
+    /// Nothing else ends a connection that was open once, whatever the broker calls it, nor holds it up.
+    @Test(
+        arguments: [
+            (404, "NOT_FOUND - queue 'q' in vhost '/' process is stopped by supervisor"),
+            (404, "NOT_FOUND - no queue 'q' in vhost '/'"), (404, "NOT_FOUND - words of a later version"),
+            (405, "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q'"),
+            (406, "PRECONDITION_FAILED - low on disk space"), (403, "ACCESS_REFUSED - queue 'q' in exclusive use"),
+            (541, "INTERNAL_ERROR"), (530, "NOT_ALLOWED"), (599, "NEVER_HEARD_OF"),
+        ] as [(UInt16, String)])
+    func aRefusedQueueHoldsUpNothingAndComesBack(code: UInt16, text: String) async throws {
+        let refused = Tally()
+        try await withFakeBroker({ peer, number in
+            try peer.login()
+            try peer.serve { frame in
+                if number == 1, frame.queue == "leave" { throw FakePeer.Gone() }
+                guard number > 1, frame.queue == "q", refused.add() < 20 else { return false }
+                try peer.send(Wire.channelClose(frame.channel, code, text))
+                return true
+            }
+        }) { broker in
+            var configuration = broker.configuration
+            // Far less than the queue is refused for.
+            configuration.refusalPatience = .milliseconds(1)
+            try await within(.seconds(15), "a recovery beside a queue that is refused") { [configuration] in
+                let topology = Topology {
+                    Exchange("x", .fanout)
+                    Queue("q").bound(to: "x")
+                    Queue("r").bound(to: "x")
+                }
+                let connection = try await AMQPConnection.connect(configuration, topology: topology)
+                let publisher = try await connection.publisher()
+                let readers = ["q", "r"].map { queue in
+                    Task { for try await _ in connection.deliveries(from: queue) {} }
+                }
+                try await connection.status("two consumers") { $0.registeredConsumers == 2 }
+                _ = try? await connection.inspect(queue: "leave")
+                try await connection.status("open without the queue") {
+                    $0.recoveries == 1 && $0.state == .open && $0.undeclared == 1 && $0.registeredConsumers == 1
+                }
+                try await publisher.publish(Message(text: "m"), to: "x")
+                try await connection.status("all is there") {
+                    $0.isReady && $0.undeclared == 0 && $0.registeredConsumers == 2
+                }
+                #expect(connection.status.recoveries == 1)
+                await connection.close()
+                for reader in readers { _ = await reader.result }
+            }
+        }
+    }
+
+    /// A queue whose node has just died can leave its declare, and its consume, without an answer for a minute.
+    @Test func aQueueThatDoesNotAnswerHoldsUpNothing() async throws {
+        try await withFakeBroker({ peer, number in
+            try peer.login()
+            // By channel: the reply that it is owed, and whether the client has given it up.
+            var unanswered: [UInt16: (reply: [UInt8], isGivenUp: Bool)] = [:]
+            try peer.serve { frame in
+                let channel = frame.channel
+                switch (number, frame.queue, frame.number) {
+                case (1, "leave", _): throw FakePeer.Gone()
+                case (2, "q", [50, 10]):
+                    let reply = Wire.method(50, 11, channel: channel, WireBytes().short("q").u32(0).u32(0))
+                    unanswered[channel] = (reply, false)
+                    return true
+                case (2, "q", _):
+                    unanswered[channel] = (Wire.consumeOk(channel, tag: "t"), false)
+                    return true
+                case (2, _, [20, 40]):
+                    unanswered[channel]?.isGivenUp = true
+                    return unanswered[channel] != nil
+                case (2, "answer", _):
+                    for (channel, owed) in unanswered {
+                        try peer.send(owed.reply + (owed.isGivenUp ? Wire.method(20, 41, channel: channel) : []))
+                    }
+                    unanswered = [:]
+                    return false
+                default: return false
+                }
+            }
+        }) { broker in
+            var configuration = broker.configuration
+            configuration.recoveryPatience = .milliseconds(100)
+            try await within(.seconds(20), "a recovery beside a queue that does not answer") { [configuration] in
+                let topology = Topology {
+                    Queue("q")
+                    Queue("r")
+                }
+                let connection = try await AMQPConnection.connect(configuration, topology: topology)
+                let readers = ["q", "r"].map { queue in
+                    Task { for try await _ in connection.deliveries(from: queue) {} }
+                }
+                try await connection.status("two consumers") { $0.registeredConsumers == 2 }
+                let begin = ContinuousClock.now
+                _ = try? await connection.inspect(queue: "leave")
+                try await connection.status("open without the queue") {
+                    $0.recoveries == 1 && $0.state == .open && $0.undeclared == 1 && $0.registeredConsumers == 1
+                }
+                #expect(ContinuousClock.now - begin < configuration.replyTimeout)
+                _ = try await connection.inspect(queue: "answer")
+                #expect(connection.status.recoveries == 1, "the connection is well")
+                await connection.close()
+                for reader in readers { _ = await reader.result }
+            }
+        }
+    }
+
+    /// Every host is asked in every attempt, whatever the first says, and at the start the most telling refusal is told.
+    @Test func aHostThatRefusesTheLoginDoesNotHideTheNext() async throws {
+        let refusing: FakeBroker.Script = { peer, _ in
+            try peer.readProtocolHeader()
+            try peer.send(Wire.start())
+            try peer.wait(for: [10, 11])
+            try peer.send(Wire.connectionClose(403, "ACCESS_REFUSED - Login was refused"))
+            peer.waitForEnd()
+        }
+        try await withFakeBroker(refusing) { bad in
+            try await withFakeBroker({ peer, number in
+                try peer.login()
+                try peer.serve { frame in
+                    if number == 1, frame.queue == "leave" { throw FakePeer.Gone() }
+                    return false
+                }
+            }) { good in
+                var configuration = bad.configuration
+                configuration.endpoints += good.configuration.endpoints
+                try await within(.seconds(15), "a connection and a recovery") { [configuration] in
+                    let connection = try await AMQPConnection.connect(configuration)
+                    _ = try? await connection.inspect(queue: "leave")
+                    try await connection.status("recovered") { $0.recoveries == 1 && $0.isReady }
+                    await connection.close()
+                }
+                #expect(bad.accepted >= 1 && good.accepted == 2)
+            }
+            var alone = bad.configuration
+            alone.connectAttempts = 5
+            alone.endpoints.append(.init(host: "127.0.0.1", port: try Loopback.deadPort.get()))
+            let before = bad.accepted
+            let error = try await failure("a login that is refused") { [alone] in
+                _ = try await AMQPConnection.connect(alone)
+            }
+            #expect(error.code == .loginRefused && error.replyCode == 403)
+            #expect(bad.accepted == before + 1, "at once")
+        }
+    }
+
+    /// A limit of connections passes; it is waited for, and called what it is.
+    @Test func aLimitOfConnectionsIsWaitedFor() async throws {
+        let text = "NOT_ALLOWED - access to vhost '/' refused for user 'guest': connection limit (1) is reached"
+        let script: @Sendable (Int) -> FakeBroker.Script = { most in
+            { peer, number in
+                guard number <= most else {
+                    try peer.login()
+                    return try peer.serve()
+                }
+                try peer.readProtocolHeader()
+                try peer.send(Wire.start())
+                try peer.wait(for: [10, 11])
+                try peer.send(Wire.tune(heartbeat: 0))
+                try peer.wait(for: [10, 40])
+                try peer.send(Wire.connectionClose(530, text))
+                peer.waitForEnd()
+            }
+        }
+        try await withFakeBroker(script(2)) { broker in
+            var configuration = broker.configuration
+            configuration.connectAttempts = 3
+            try await within(.seconds(15), "the third attempt") { [configuration] in
+                await (try AMQPConnection.connect(configuration)).close()
+            }
+        }
+        try await withFakeBroker(script(.max)) { broker in
+            var configuration = broker.configuration
+            configuration.connectAttempts = 3
+            let error = try await failure("three attempts") { [configuration] in
+                _ = try await AMQPConnection.connect(configuration)
+            }
+            #expect(error.code == .brokerUnreachable && error.cause == .connectionLimitReached && broker.accepted == 3)
+            #expect(error.description.contains(text) && error.description.contains("raise the limit"))
+        }
+    }
+
+    /// A broker that ends every connection as soon as it is ready is not asked all the time.
+    @Test func connectionsThatDoNotLastAreAskedForLessAndLessOften() async throws {
+        try await withFakeBroker({ peer, _ in
+            try peer.login()
+            try peer.serve { frame in
+                if frame.number == [85, 10] { throw FakePeer.Gone() }
+                return false
+            }
+        }) { broker in
+            var configuration = broker.configuration
+            configuration.recoveryDelay = .milliseconds(50)...(.seconds(60))
+            try await within(.seconds(20), "the pauses") { [configuration] in
+                let connection = try await AMQPConnection.connect(configuration)
+                _ = try? await connection.publisher()
+                try await Task.sleep(for: .seconds(3))
+                // Without longer pauses there are more than a hundred; with them, 6 on average.
+                #expect((2...25).contains(broker.accepted), "\(broker.accepted) connections in three seconds")
+                await connection.close()
+            }
+        }
+    }
+
+    /// The password is asked for at each connect; where it cannot be had, the last one is good enough to try.
+    @Test func thePasswordIsAskedForAtEachConnect() async throws {
+        struct NoFile: Error {}
+        let passwords = Lock<[String]>([])
+        let asked = Tally()
+        try await withFakeBroker({ peer, number in
+            try peer.readProtocolHeader()
+            try peer.send(Wire.start())
+            let login = try peer.wait(for: [10, 11])
+            // PLAIN is NUL, user, NUL, password; behind it comes the locale.
+            let text = String(decoding: login.payload.map { $0 == 0 ? UInt8(ascii: "|") : $0 }, as: UTF8.self)
+            passwords.withLock { $0.append(["one", "two"].first { text.contains("|guest|\($0)") } ?? "?") }
+            try peer.send(Wire.tune(heartbeat: 0))
+            try peer.wait(for: [10, 40])
+            try peer.send(Wire.openOk())
+            try peer.serve { frame in
+                if frame.queue == "leave" { throw FakePeer.Gone() }
+                return false
+            }
+        }) { broker in
+            var configuration = broker.configuration
+            configuration.password = "never sent"
+            configuration.passwordSource = {
+                switch asked.add() {
+                case 1: "one"
+                case 3: throw NoFile()
+                default: "two"
+                }
+            }
+            try await within(.seconds(15), "three recoveries") { [configuration] in
+                let connection = try await AMQPConnection.connect(configuration)
+                for recovery in 1...3 as ClosedRange<UInt64> {
+                    _ = try? await connection.inspect(queue: "leave")
+                    try await connection.status("recovered") { $0.recoveries == recovery && $0.isReady }
+                }
+                await connection.close()
+            }
+        }
+        #expect(passwords.withLock { $0 } == ["one", "two", "two", "two"])
+    }
+
+    /// One durable queue more at every recovery is what a queue without a name would be.
+    @Test func aQueueWithoutANameIsRefused() async throws {
+        try await withFakeBroker({ peer, _ in
+            try peer.login()
+            try peer.serve()
+        }) { broker in
+            let error = try await failure("a queue without a name") {
+                _ = try await AMQPConnection.connect(broker.configuration, topology: Topology { Queue("") })
+            }
+            #expect(error.code == .invalidConfiguration && broker.accepted == 0)
+            let connection = try await AMQPConnection.connect(broker.configuration)
+            let more = await #expect(throws: AMQPError.self) {
+                try await connection.declare(Topology { Queue("", exclusive: true) })
+            }
+            #expect(more?.code == .invalidConfiguration)
+            await connection.close()
         }
     }
 

@@ -31,6 +31,43 @@ import Testing
         #expect((400...600).contains(early))
     }
 
+    /// Whatever the order of successes and losses, pauses begin anew only behind what has lasted twice the longest.
+    @Test(arguments: 0..<50 as Range<UInt64>)
+    func pausesBeginAnewOnlyBehindWhatHasLasted(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var largest = Largest()
+        var backoff = Backoff(.milliseconds(100)...(.seconds(10)))
+        var now = Instant(nanoseconds: 0)
+        // The ceiling that the next pause has to have, in milliseconds.
+        var expected: Int64 = 100
+        for _ in 0..<200 {
+            for _ in 0..<Int.random(in: 0...3, using: &random) {
+                let pause = backoff.next(using: &largest)
+                #expect(pause <= .milliseconds(expected) && pause > .milliseconds(expected) * 0.999)
+                expected = min(10_000, expected * 2)
+            }
+            backoff.succeeded(at: now)
+            let lasts = [0, 1, 1_000, 10_000, 19_999, 20_000, 100_000].randomElement(using: &random)!
+            now = now + .milliseconds(lasts)
+            let hasLasted = backoff.lost(at: now)
+            #expect(hasLasted == (lasts >= 20_000))
+            if lasts >= 20_000 { expected = 100 }
+        }
+    }
+
+    @Test func whatWasNeverReachedCannotBeLost() {
+        var backoff = Backoff(.milliseconds(100)...(.seconds(10)))
+        var hasLasted = backoff.lost(at: Instant(nanoseconds: .max))
+        #expect(!hasLasted)
+        backoff.succeeded(at: Instant(nanoseconds: 0))
+        // A second word of the same success changes nothing.
+        backoff.succeeded(at: Instant(nanoseconds: 30_000_000_000))
+        hasLasted = backoff.lost(at: Instant(nanoseconds: 20_000_000_000))
+        #expect(hasLasted)
+        hasLasted = backoff.lost(at: Instant(nanoseconds: .max))
+        #expect(!hasLasted)
+    }
+
     @Test func extremesDoNotTrap() {
         var random = Largest()
         for range in [

@@ -31,11 +31,58 @@ import Testing
         "amqp://::1:5",
         "amqp://@h", "amqp://:p@h", "amqp://u@x@h", "amqp://h/a/b", "amqp://h#f", "amqp://%zz@h", "amqp://u:%4@h",
         "amqp://u:%@h",
-        "amqp://%ff@h", "amqp://h h", "amqp://h%00", "amqp://h?x=1", "amqp://h?heartbeat", "amqp://h?heartbeat=",
+        "amqp://%ff@h", "amqp://h h", "amqp://h%00", "amqp://h?heartbeat", "amqp://h?heartbeat=", "amqp://h///",
+        "amqp://h//a/b", "amqp://h/a//", "amqp://h\n/v", "amqp://h/v\r\nw", "amqp://u:p?q@h",
+        "amqp://h?connection_timeout=1.5", "amqp://h?connection_timeout", "amqp://h?connection_timeout=4294967296",
+        "amqp://h?channel_max=65536", "amqp://h?channel_max=x", "amqp://h?frame_max=4095", "amqp://h?frame_max=-1",
         "amqp://h?heartbeat=-1", "amqp://h?heartbeat=+3", "amqp://h?heartbeat=65536", "amqp://h?heartbeat=1.5",
     ])
     func refusesWhatItCannotRead(text: String) {
         #expect { try BrokerURL(text) } throws: { error in (error as? AMQPError)?.code == .invalidConfiguration }
+    }
+
+    /// As other clients have it: the first slash is the end of the hosts, and the rest is the name.
+    @Test(arguments: [("//", "/"), ("//test", "/test"), ("/%2F", "/"), ("/%2Ftest", "/test"), ("/test", "test")])
+    func virtualHostsWithASlash(path: String, virtualHost: String) throws {
+        #expect(try BrokerURL("amqp://u:p@h\(path)").virtualHost == virtualHost)
+        #expect(try ConnectionConfiguration(url: "amqp://h\(path)?heartbeat=1").virtualHost == virtualHost)
+    }
+
+    @Test func understandsTheOfficialParameters() throws {
+        let query = "heartbeat=7&connection_timeout=1500&channel_max=64&frame_max=8192&auth_mechanism=plain"
+        let url = try BrokerURL("amqp://h?\(query)")
+        #expect(url.warnings.isEmpty)
+        let configuration = try ConnectionConfiguration(url: url)
+        #expect(configuration.heartbeat == .seconds(7) && configuration.connectTimeout == .milliseconds(1500))
+        #expect(configuration.channelMax == 64 && configuration.frameMax == 8192)
+        // No limit is what there is without the parameter.
+        let unlimited = try ConnectionConfiguration(url: "amqp://h?channel_max=0&frame_max=0")
+        #expect(unlimited.channelMax == 2047 && unlimited.frameMax == 131_072)
+        #expect(try BrokerURL("amqp://h?auth_mechanism=external&auth_mechanism=plain").authMechanisms.count == 2)
+        #expect(try BrokerURL("amqp://h?connection_timeout=0").warnings.count == 1)
+    }
+
+    @Test func namesWhatItDoesNotKnow() throws {
+        let url = try BrokerURL("amqp://u:sesame@h/v?retry=3&Heartbeat=5&=&heartbeat=9&x%41y=sesame")
+        #expect(url.heartbeat == .seconds(9) && url.virtualHost == "v")
+        #expect(url.warnings.count == 4 && url.warnings[0].contains("'retry'"))
+        #expect(!url.warnings.joined().contains("sesame"))
+    }
+
+    @Test(arguments: [
+        "amqps://h", "amqp://h?verify=verify_peer", "amqp://h?cacertfile=/ca.pem", "amqp://h?certfile=c&keyfile=k",
+        "amqp://h?server_name_indication=h", "amqp://h?auth_mechanism=external", "amqp://h?auth_mechanism=AMQPLAIN",
+    ])
+    func whatIsNotYetAvailableIsUnsupported(text: String) throws {
+        _ = try BrokerURL(text)
+        #expect { try ConnectionConfiguration(url: text) } throws: { ($0 as? AMQPError)?.code == .unsupported }
+    }
+
+    @Test(arguments: ["\n", "\r\n", "\u{FEFF}", " ", "\r", "\n\n", "\t"])
+    func whatStandsAroundItIsNoPart(text: String) throws {
+        let url = try BrokerURL("amqp://u:p@h:1/v?heartbeat=3")
+        #expect(try BrokerURL("amqp://u:p@h:1/v?heartbeat=3" + text) == url)
+        #expect(try BrokerURL(text + "amqp://u:p@h:1/v?heartbeat=3" + text) == url)
     }
 
     @Test func refusesAHugeText() {
@@ -46,7 +93,7 @@ import Testing
     @Test(arguments: [
         "amqp://user:sesame@h:x", "amqp://user:ses/ame@h", "amqp://user:ses?ame@h", "amqp://user:ses#ame@h",
         "amqp://user:sesame", "amqp://user:ses@ame@h", "amqp://user:ses%ame@h", "amqp://user:%ffsesame@h",
-        "http://user:sesame@h", "user:sesame@h", "amqp://user:sesame@h/a/b", "amqp://user:sesame@h?sesame=1",
+        "http://user:sesame@h", "user:sesame@h", "amqp://user:sesame@h/a/b", "amqp://user:x?sesame@h?sesame=1",
         "amqp://user:[sesame@h:x",
         "amqp://user:sesame@", "amqp://:sesame@h", "amqp://user:ses,ame", "amqp://user:sesame@h?heartbeat=sesame",
         "amqp://ses ame@h:x",

@@ -8,7 +8,7 @@ import Testing
         let core = PublisherCore(window: 10, timeout: .seconds(1))
         let channel = Channel(number: 1)
         core.attach(channel)
-        core.failAll("the connection is being closed", code: .connectionClosed)
+        core.failAll(AMQPError(.connectionClosed, "the connection is being closed"))
         try channel.receive(.basicAck(deliveryTag: 1, multiple: false))
         #expect(channel.user == nil)
     }

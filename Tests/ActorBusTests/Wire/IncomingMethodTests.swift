@@ -50,8 +50,9 @@ import Testing
         guard case .channelFlow(false) = try decode(Wire.method(20, 20, WireBytes().u8(0))) else {
             Issue.record("flow"); return
         }
-        guard case .basicCancel("t") = try decode(Wire.method(60, 30, WireBytes().short("t").u8(1))) else {
-            Issue.record("cancel"); return
+        for noWait in [true, false] {
+            let cancel = Wire.method(60, 30, WireBytes().short("t").u8(noWait ? 1 : 0))
+            guard case .basicCancel("t", noWait) = try decode(cancel) else { Issue.record("cancel"); return }
         }
         guard
             case .basicReturn(312, "NO", "x", "k") = try decode(

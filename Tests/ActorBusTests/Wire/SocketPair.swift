@@ -11,7 +11,7 @@ final class SocketPair {
         let listener = try Loopback.listen()
         defer { close(listener.descriptor) }
         let address = try ResolvedAddress.resolve(.init(host: "127.0.0.1", port: listener.port))[0]
-        socket = try Socket.connecting(to: address)
+        socket = try Socket.connecting(to: address, Liveness(ConnectionConfiguration()))
         peer = accept(listener.descriptor, nil, nil)
     }
 

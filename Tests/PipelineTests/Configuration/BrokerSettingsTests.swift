@@ -1,4 +1,5 @@
 import ActorBus
+import ArgumentParser
 import Pipeline
 import Testing
 
@@ -67,13 +68,93 @@ import Testing
         #expect(try configure(Self.payment, ["--amqp-url", "amqp://u@flag/"]).warnings.isEmpty)
     }
 
-    @Test func `a password comes from a file without its last line break`() throws {
+    @Test func `a password comes from a file without the line breaks at its end`() throws {
         for (text, password) in [
-            ("secret\n", "secret"), ("secret\r\n", "secret"), (" s \n\n", " s \n"), ("secret", "secret"),
+            ("secret\n", "secret"), ("secret\r\n", "secret"), (" s \n\n", " s "), ("secret", "secret"),
+            ("\u{FEFF}secret\r", "secret"),
         ] {
             let given = try configure(
                 Self.payment, [], ["RABBITMQ_PASSWORD_FILE": "/run/secret"], files: ["/run/secret": text])
             #expect(given.broker?.password == password)
+        }
+    }
+
+    @Test func `a password file is read again at each connect`() async throws {
+        let text = Lock<String?>("one\n")
+        let given = try RunConfiguration(
+            Self.payment, try RunOptions.parse([]), environment: ["RABBITMQ_PASSWORD_FILE": "/run/secret"],
+            readFile: { _ in
+                guard let text = text.withLock({ $0 }) else { throw Unreadable("No such file or directory") }
+                return text
+            })
+        let source = try #require(given.broker?.passwordSource)
+        #expect(given.broker?.password == "one")
+        text.withLock { $0 = "two\r\n" }
+        #expect(try await source() == "two")
+        text.withLock { $0 = nil }
+        let error = await #expect(throws: ConfigurationError.self) { try await source() }
+        #expect(error?.description.contains("/run/secret") == true)
+        text.withLock { $0 = "\n" }
+        await #expect(throws: ConfigurationError.self) { try await source() }
+        // A password that is stated, or in a variable, stays what it is.
+        #expect(try configure(Self.payment, [], ["RABBITMQ_PASSWORD": "x"]).broker?.passwordSource == nil)
+        let url = ["AMQP_URL": "amqp://u:p@h", "RABBITMQ_PASSWORD_FILE": "/f"]
+        #expect(try configure(Self.payment, [], url, files: ["/f": "y"]).broker?.passwordSource == nil)
+    }
+
+    @Test(arguments: ["\n", "\r\n", "\r", "\u{FEFF}"])
+    func `what a file or shell left at the end of a variable is no part of it`(text: String) throws {
+        let given = try configure(
+            Self.payment, [],
+            [
+                "RABBITMQ_HOST": "mq\(text)", "RABBITMQ_PORT": "5600\(text)", "RABBITMQ_USER": "shop\(text)",
+                "RABBITMQ_PASSWORD": "secret\(text)", "RABBITMQ_VHOST": "store\(text)",
+                "RABBITMQ_HEARTBEAT": "9\(text)",
+            ])
+        let broker = try #require(given.broker)
+        #expect(broker.description == "amqp://shop@mq:5600/store" && broker.password == "secret")
+        #expect(broker.heartbeat == .seconds(9))
+        #expect(try configure(Self.payment, [], ["AMQP_URL": "amqp://u:p@mq/v\(text)"]).broker?.virtualHost == "v")
+    }
+
+    @Test(arguments: [
+        "RABBITMQ_HOST", "RABBITMQ_PORT", "RABBITMQ_USER", "RABBITMQ_PASSWORD", "RABBITMQ_VHOST", "RABBITMQ_HEARTBEAT",
+        "AMQP_URL",
+    ])
+    func `a line break inside is named, without what stands around it`(variable: String) {
+        let error = refusal(Self.payment, [], [variable: "hun\nter"])
+        #expect(error?.kind == .environment)
+        #expect(error?.description.hasPrefix("\(variable): ") == true)
+        #expect(error?.description.contains("line break") == true)
+        #expect(error?.description.contains("hun") == false)
+    }
+
+    @Test func `a password that no login can carry is said at once`() {
+        let password = String(repeating: "s", count: 4_200)
+        for environment in [
+            ["RABBITMQ_PASSWORD": password], ["AMQP_URL": "amqp://u:\(password)@h"],
+        ] {
+            let error = refusal(Self.payment, [], environment)
+            #expect(error?.kind == .environment)
+            #expect(error?.description.contains("4200 bytes") == true && error?.description.contains("sss") == false)
+        }
+    }
+
+    @Test func `parameters of a URL are understood, named when unknown, and told when not yet available`() throws {
+        let given = try configure(
+            Self.payment, [], ["AMQP_URL": "amqp://mq//test?connection_timeout=2000&channel_max=9&retry=1"])
+        #expect(given.broker?.virtualHost == "/test" && given.broker?.connectTimeout == .seconds(2))
+        #expect(given.broker?.channelMax == 9)
+        #expect(given.warnings.count == 1 && given.warnings[0].hasPrefix("AMQP_URL: "))
+        #expect(given.warnings[0].contains("'retry'"))
+        for query in ["verify=verify_none", "cacertfile=/x", "auth_mechanism=external"] {
+            for (arguments, environment) in [
+                (["--amqp-url", "amqp://mq?\(query)"], [:]), ([], ["AMQP_URL": "amqp://mq?\(query)"]),
+            ] as [([String], [String: String])] {
+                let error = refusal(Self.payment, arguments, environment)
+                #expect(error?.kind == .environment, "78, not 64")
+                #expect(error?.description.contains("available") == true, "\(error?.description ?? "")")
+            }
         }
     }
 

@@ -33,7 +33,7 @@ struct StateDirectoryTests {
     @Test("is nowhere where nothing names it")
     func unresolved() {
         #expect(failure(nil, [:])?.code == .noFolder)
-        #expect(failure(nil, ["HOME": ""])?.description.contains("--state-dir") == true)
+        #expect(failure(nil, ["HOME": ""])?.remedy == "name a folder")
         #expect(failure("", ["HOME": "/home/a"])?.code == .noFolder)
         #expect(
             failure(nil, ["XDG_STATE_HOME": "state", "HOME": "/home/a"])?.message

@@ -38,7 +38,7 @@ struct Finding: Sendable, Equatable {
 
     /// An error that says itself what to do.
     static func bad(_ subject: String, _ error: any Error) -> Finding {
-        Finding(.bad(status: ExitStatus.of(error)), subject, "\(error)", remedy: nil)
+        Finding(.bad(status: ExitStatus.of(error)), subject, ErrorText.of(error), remedy: nil)
     }
 
     static func skipped(_ subject: String, _ why: String) -> Finding { Finding(.skipped, subject, why, remedy: nil) }

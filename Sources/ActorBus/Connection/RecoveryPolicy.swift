@@ -1,0 +1,123 @@
+/// What a failure says about the next attempt.
+///
+/// Decided by codes wherever a code can tell. The broker's words decide in three cases in which one code stands for what
+/// passes and for what does not: "inequivalent arg" (406), "exclusive use" (403) and a "limit" of connections (530).
+enum Outlook: Equatable {
+    /// Another attempt, or another host, may succeed: nobody answers, a node stops, a limit is reached, a disk is full.
+    case passing
+    /// The broker refuses what is asked of it: a right is missing, or something exists and is different. Final at the
+    /// first connection. Later it may still pass (definitions that are imported again), so it has to last.
+    case refused
+    /// The broker does not let this user in. Final at the first connection; later users and virtual hosts may come back.
+    case notLetIn
+    /// Nothing that a broker could mend: a configuration that cannot be used, no thread or socket to be had.
+    case ours
+}
+
+extension AMQPError {
+    var outlook: Outlook {
+        switch code {
+        case .accessRefused: .refused
+        case .preconditionFailed: isInequivalent ? .refused : .passing
+        case .loginRefused, .virtualHostRefused: .notLetIn
+        case .invalidConfiguration, .unsupported, .invalidMessage, .systemResource: .ours
+        default: .passing
+        }
+    }
+
+    /// Whether the broker holds a queue or an exchange of that name with other properties (RabbitMQ, "Declaration and
+    /// property equivalence"). Its other 406 pass: low on disk space, a queue that is just being deleted.
+    private var isInequivalent: Bool { replyText?.contains("inequivalent arg") == true }
+
+    /// Which of several refusals to tell: the one that came furthest into the broker.
+    fileprivate var depth: Int {
+        switch outlook {
+        case .refused: 4
+        case .ours: 3
+        case .notLetIn: code == .virtualHostRefused ? 2 : 1
+        case .passing: 0
+        }
+    }
+}
+
+/// An attempt at every address of every host, of which none let us work.
+struct FailedAttempt {
+    private var failures: [(endpoint: String, error: AMQPError)] = []
+
+    mutating func note(_ error: AMQPError, at endpoint: String) { failures.append((endpoint, error)) }
+
+    /// What the attempt came to. A refusal that is final is told as it is, whatever the other hosts said; otherwise it is
+    /// `brokerUnreachable`, with what each host said, and with the broker's own words where one answered.
+    var error: AMQPError {
+        if let final = failures.map(\.error).filter({ $0.depth > 0 }).max(by: { $0.depth < $1.depth }) { return final }
+        var words: [String] = []
+        for (endpoint, error) in failures {
+            // A host's addresses often say the same.
+            let line = error.message.contains(endpoint) ? error.message : "\(endpoint): \(error.message)"
+            if !words.contains(line) { words.append(line) }
+        }
+        let answered = failures.map(\.error).first { $0.replyCode != nil }
+        return AMQPError(
+            .brokerUnreachable, words.joined(separator: ", "), replyCode: answered?.replyCode,
+            replyText: answered?.replyText, remedy: answered?.remedy, cause: answered?.code)
+    }
+}
+
+/// Which host an attempt begins with: the one that worked last, unless it has just failed.
+struct HostRotation: Equatable {
+    private(set) var first = 0
+
+    /// The positions of all hosts, in the order in which they are asked.
+    func order(of count: Int) -> [Int] { (0..<count).map { (first + $0) % count } }
+
+    mutating func succeeded(at position: Int) { first = position }
+
+    /// No host let us work, or the connection to the first did not last.
+    mutating func failed(of count: Int) { first = count > 0 ? (first + 1) % count : 0 }
+}
+
+/// Since when the broker refuses a thing, asked again and again. Ends what cannot come back, and nothing else.
+struct LastingRefusals<Thing: Hashable> {
+    /// How long the same refusal must last before it counts as final.
+    let patience: Duration
+    private var since: [Thing: (code: AMQPError.Code, moment: Instant)] = [:]
+
+    init(patience: Duration) { self.patience = patience }
+
+    /// Notes what asking for `thing` came to. True when it is refused now and was `patience` ago, with no other answer in
+    /// between. `isRefusal` is false for what may pass, which begins the time anew.
+    mutating func note(_ error: AMQPError, isRefusal: Bool, of thing: Thing, at now: Instant) -> Bool {
+        guard isRefusal else {
+            since[thing] = nil
+            return false
+        }
+        guard let before = since[thing], before.code == error.code else {
+            since[thing] = (error.code, now)
+            return patience <= .zero
+        }
+        return now >= before.moment + patience
+    }
+
+    /// The broker has done what was asked.
+    mutating func granted(_ thing: Thing) { since[thing] = nil }
+
+    /// No broker was there to refuse anything; what it says when it is back is a new answer.
+    mutating func forget() { since = [:] }
+}
+
+/// Which failed attempts of a row are told to whoever reads the log: the first, and then one a minute.
+struct AttemptLog {
+    /// How many have failed.
+    private(set) var failed: UInt64 = 0
+    private var told: Instant?
+
+    static let interval = Duration.seconds(60)
+
+    /// Counts a failed attempt; true when it is to be told.
+    mutating func failed(at now: Instant) -> Bool {
+        failed += 1
+        if let told, now < told + Self.interval { return false }
+        told = now
+        return true
+    }
+}
