@@ -16,6 +16,7 @@ let package = Package(
     name: "actorbus",
     products: [
         .library(name: "ActorBus", targets: ["ActorBus"]),
+        .library(name: "ActorBusTesting", targets: ["ActorBusTesting"]),
         .executable(name: "pipeline-run", targets: ["pipeline-run"]),
         .executable(name: "Benchmarks", targets: ["Benchmarks"]),
         .executable(name: "bench-plain-c", targets: ["bench-plain-c"]),
@@ -49,6 +50,7 @@ let package = Package(
             dependencies: ["CRabbitMQ", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict
         ),
+        .target(name: "ActorBusTesting", dependencies: ["ActorBus"], swiftSettings: strict),
         .target(
             name: "LocalBroker",
             dependencies: [
@@ -101,6 +103,11 @@ let package = Package(
         .testTarget(
             name: "ActorBusTests",
             dependencies: ["ActorBus", "LocalBroker", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ActorBusTestingTests",
+            dependencies: ["ActorBus", "ActorBusTesting", "LocalBroker"],
             swiftSettings: strict
         ),
         .testTarget(name: "LocalBrokerTests", dependencies: ["LocalBroker"], swiftSettings: strict),
