@@ -21,14 +21,14 @@ extension ChannelModel {
             host.add(try self.binding(binding, toQueue: false, host: host))
             if !binding.noWait { send(.exchangeBindOk) }
         case .exchangeUnbind(let binding):
-            host.remove(try self.binding(binding, toQueue: false, host: host))
+            host.remove(try self.binding(binding, toQueue: false, isRemoval: true, host: host))
             if !binding.noWait { send(.exchangeUnbindOk) }
         case .queueDeclare(let declare): try self.declare(declare, host: host)
         case .queueBind(let binding):
             host.add(try self.binding(binding, toQueue: true, host: host))
             if !binding.noWait { send(.queueBindOk) }
         case .queueUnbind(let binding):
-            host.remove(try self.binding(binding, toQueue: true, host: host))
+            host.remove(try self.binding(binding, toQueue: true, isRemoval: true, host: host))
             send(.queueUnbindOk)
         case .queuePurge(let queue, let noWait):
             let name = try expand(queue)
@@ -163,8 +163,9 @@ extension ChannelModel {
         if !noWait { send(.queueDeleteOk(messages: UInt32(count))) }
     }
 
+    /// The binding that is asked for. To remove one from or to what is not there is no error.
     private func binding(
-        _ asked: ClientMethod.Binding, toQueue: Bool, host: VirtualHost
+        _ asked: ClientMethod.Binding, toQueue: Bool, isRemoval: Bool = false, host: VirtualHost
     ) throws(ReplyError) -> BindingModel {
         var routingKey = asked.routingKey
         var destination = Self.name(asked.destination)
@@ -181,21 +182,27 @@ extension ChannelModel {
         }
         try refuseDefault(source)
         try connection.check(.read, exchange: source, host: host)
-        let exchange = try host.exchange(source)
-        if toQueue {
-            try connection.checkOwner(of: try host.queue(destination), strict: false, exclusive: false)
-        } else {
-            _ = try host.exchange(destination)
-        }
-        if exchange.kind == .headers, let mode = asked.arguments["x-match"]?.text,
-            !["all", "any", "all-with-x", "any-with-x"].contains(mode)
-        {
-            throw .preconditionFailed(
-                "Invalid x-match field value <<\"\(mode)\">>; expected all, any, all-with-x, or any-with-x")
+        if !isRemoval || host.exchanges[source] != nil && isThere(destination, toQueue, host) {
+            let exchange = try host.exchange(source)
+            if toQueue {
+                try connection.checkOwner(of: try host.queue(destination), strict: false, exclusive: false)
+            } else {
+                _ = try host.exchange(destination)
+            }
+            if exchange.kind == .headers, let mode = asked.arguments["x-match"]?.text,
+                !["all", "any", "all-with-x", "any-with-x"].contains(mode)
+            {
+                throw .preconditionFailed(
+                    "Invalid x-match field value <<\"\(mode)\">>; expected all, any, all-with-x, or any-with-x")
+            }
         }
         return BindingModel(
             source: source, destination: toQueue ? .queue(destination) : .exchange(destination),
             routingKey: routingKey, arguments: asked.arguments)
+    }
+
+    private func isThere(_ destination: String, _ isQueue: Bool, _ host: VirtualHost) -> Bool {
+        isQueue ? host.queues[destination] != nil : host.exchanges[destination] != nil
     }
 
     /// An argument that names an exchange.

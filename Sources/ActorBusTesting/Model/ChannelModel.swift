@@ -82,8 +82,9 @@ final class ChannelModel {
             if !requeue { throw ReplyError(.notImplemented, "requeue=false") }
             let all = unsettled
             unsettled = []
-            settle(Self.grouped(all), requeue: true, .recover)
+            // A channel hands out what queues send it only after it has answered.
             if case .basicRecover = method { send(.basicRecoverOk) }
+            settle(Self.grouped(all), requeue: true, .recover)
         case .channelFlow(let active):
             if !active { throw ReplyError(.notImplemented, "active=false") }
             send(.channelFlowOk(active: true))
@@ -105,13 +106,21 @@ final class ChannelModel {
                 methodID: UInt16(method & 0xFFFF)))
     }
 
-    /// Gives back what is unsettled and ends the consumers.
+    /// Ends the consumers and gives back what is unsettled.
     func letGo() {
-        let entries = unsettled
-        unsettled = []
+        endConsumers()
+        returnUnsettled()
+    }
+
+    func endConsumers() {
         let queues = consumers.values.map(\.queue).sorted { $0.name < $1.name }
         consumers = [:]
         for queue in queues { queue.remove { $0.channel === self } }
+    }
+
+    func returnUnsettled() {
+        let entries = unsettled
+        unsettled = []
         for group in Self.grouped(entries) {
             broker.record.settled(group, as: .returned)
             group[0].queue.takeBack(group.map(\.entry), of: group[0].consumer, because: .channelGone)
@@ -254,7 +263,7 @@ final class ChannelModel {
         guard let entry = queue.get() else { return send(.basicGetEmpty) }
         let tag = nextTag()
         let message = entry.message
-        let (properties, encoded) = message.delivered(with: queue.counts(of: entry))
+        let (properties, encoded) = message.delivered(with: queue.counts(of: entry, forGet: true))
         connection.send(
             .basicGetOk(
                 deliveryTag: tag, redelivered: entry.wasDelivered, exchange: message.exchange,

@@ -98,7 +98,9 @@ final class ConnectionModel {
     func end() {
         let open = sortedChannels
         channels = [:]
-        for channel in open { channel.letGo() }
+        // What one channel gives back must not go to another that is about to end.
+        for channel in open { channel.endConsumers() }
+        for channel in open { channel.returnUnsettled() }
         for queue in host.sortedQueues where queue.owner == number { host.delete(queue) }
         broker.forget(self)
     }

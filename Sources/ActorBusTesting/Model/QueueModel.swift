@@ -179,9 +179,13 @@ final class QueueModel {
     }
 
     /// The headers with which a quorum queue hands a message out again.
-    func counts(of entry: QueueEntry) -> FieldTable {
-        guard isQuorum, entry.returns > 0 else { return [:] }
-        guard broker.version.tellsAcquiredCount else { return ["x-delivery-count": .int64(entry.returns)] }
+    func counts(of entry: QueueEntry, forGet isGet: Bool = false) -> FieldTable {
+        guard isQuorum else { return [:] }
+        guard broker.version.tellsAcquiredCount else {
+            // basic.get tells of zero returns too.
+            return entry.returns > 0 || isGet ? ["x-delivery-count": .int64(entry.returns)] : [:]
+        }
+        guard entry.returns > 0 else { return [:] }
         var counts: FieldTable = ["x-acquired-count": .int64(entry.returns)]
         if entry.failures > 0 { counts["x-delivery-count"] = .int64(entry.failures) }
         return counts

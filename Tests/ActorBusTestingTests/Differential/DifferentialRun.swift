@@ -156,8 +156,10 @@ final class DifferentialRun {
         for exchange in generator.exchanges {
             try? Operation.deleteExchange(exchange, ifUnused: false).send(by: client, on: 1)
         }
-        for _ in 0..<200 where !client.answers(milliseconds: 10).contains(where: { $0.text == "method 20.21" }) {
-            try? Operation.flow.send(by: client, on: 1)
+        try? Operation.flow.send(by: client, on: 1)
+        let deadline = ContinuousClock.now + Self.patience
+        while !client.isClosed, ContinuousClock.now < deadline {
+            if client.answers(milliseconds: 10).contains(where: { $0.text == "method 20.21" }) { return }
         }
     }
 }

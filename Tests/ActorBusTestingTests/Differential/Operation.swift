@@ -34,13 +34,19 @@ enum Operation {
     /// Time passes, in milliseconds.
     case wait(Int)
 
-    struct Flags: OptionSet {
+    struct Flags: OptionSet, CustomStringConvertible {
         var rawValue: UInt8
         static let passive = Flags(rawValue: 1)
         static let durable = Flags(rawValue: 2)
         static let exclusive = Flags(rawValue: 4)
         static let autoDelete = Flags(rawValue: 8)
         static let `internal` = Flags(rawValue: 16)
+
+        var description: String {
+            let names = ["passive", "durable", "exclusive", "autoDelete", "internal"]
+            return names.enumerated().filter { rawValue & 1 << UInt8($0.offset) != 0 }.map(\.element)
+                .joined(separator: " ")
+        }
     }
 
     struct Properties {

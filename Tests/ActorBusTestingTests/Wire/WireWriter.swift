@@ -1,11 +1,21 @@
 /// Writes AMQP's values, without the library's codec, which is under test itself.
 struct WireWriter {
-    enum Value {
+    enum Value: CustomStringConvertible {
         case long(Int64)
         case int(Int32)
         case text(String)
         case bool(Bool)
         case table([(String, Value)])
+
+        var description: String {
+            switch self {
+            case .long(let long): "long \(long)"
+            case .int(let int): "int \(int)"
+            case .text(let text): "'\(text)'"
+            case .bool(let bool): "\(bool)"
+            case .table(let entries): "\(entries)"
+            }
+        }
     }
 
     var bytes: [UInt8] = []
