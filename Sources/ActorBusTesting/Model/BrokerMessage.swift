@@ -14,6 +14,8 @@ struct BrokerMessage {
     /// What the broker itself remembers of its deaths (``RabbitMQVersion/keepsDeathsItself``), the last first.
     var deaths: [Death] = []
     var firstDeath: Death?
+    /// How often its delivery had failed in the queue where it died, where the broker passes that on.
+    var failures: Int64 = 0
 
     var routingKey: String { routingKeys.first ?? "" }
     /// Milliseconds; nil when it does not expire by itself. A valid number was made sure of when it was published.

@@ -48,7 +48,9 @@ extension ChannelModel {
             _ = try host.exchange(name)
         } else {
             guard let kind = ExchangeModel.Kind(rawValue: declare.type) else {
-                throw ReplyError(.commandInvalid, "unknown exchange type '\(declare.type)'")
+                throw ReplyError(
+                    broker.version.unknownExchangeTypeEndsConnection ? .commandInvalid : .preconditionFailed,
+                    "unknown exchange type '\(declare.type)'")
             }
             try refuseDefault(name)
             try connection.check(.configure, exchange: name, host: host)

@@ -260,7 +260,7 @@ final class ChannelModel {
                 "cannot obtain access to locked \(queue.resource). basic.get operations are not supported by "
                     + "quorum queues with single active consumer")
         }
-        guard let entry = queue.get() else { return send(.basicGetEmpty) }
+        guard let entry = queue.get(noAck: noAck) else { return send(.basicGetEmpty) }
         let tag = nextTag()
         let message = entry.message
         let (properties, encoded) = message.delivered(with: queue.counts(of: entry, forGet: true))
@@ -320,7 +320,7 @@ final class ChannelModel {
             if requeue {
                 group[0].queue.takeBack(entries, of: group[0].consumer, because: why)
             } else {
-                group[0].queue.discard(entries, of: group[0].consumer)
+                group[0].queue.discard(entries, of: group[0].consumer, because: why)
             }
         }
     }

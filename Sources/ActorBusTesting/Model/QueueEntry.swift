@@ -5,16 +5,19 @@ final class QueueEntry {
     let position: UInt64
     /// When it expires, in milliseconds of the broker's clock.
     let expiry: Int64?
-    var wasDelivered = false
+    var wasDelivered: Bool
     /// How often it came back, for whatever reason.
-    var returns: Int64 = 0
+    var returns: Int64
     /// How often it came back from a consumer that failed.
-    var failures: Int64 = 0
+    var failures: Int64
 
     init(_ message: BrokerMessage, position: UInt64, expiry: Int64?) {
         self.message = message
         self.position = position
         self.expiry = expiry
+        wasDelivered = message.failures > 0
+        returns = message.failures
+        failures = message.failures
     }
 }
 

@@ -19,8 +19,11 @@ final class QueueModel {
     private(set) var rotation: ConsumerRotation
     /// The exclusive consumer, or the active one of a single active consumer queue.
     private var holder: QueueConsumer?
-    private var holderIsExclusive = false
     private var hasHadConsumers = false
+    /// Consumers of a quorum queue that are cancelled and have deliveries unsettled.
+    private var cancelled: [QueueConsumer] = []
+    /// Deliveries by basic.get, of a quorum queue, that are unsettled.
+    private var unsettledGets = 0
     private var isRunning = false
     private(set) var isDeleted = false
     /// When the queue was last used, for `x-expires`.
@@ -43,7 +46,13 @@ final class QueueModel {
 
     var resource: String { "queue '\(name)' in vhost '\(virtualHost.name)'" }
     var readyCount: Int { ready.count + returned.count }
-    var consumerCount: Int { rotation.all.count }
+    /// A quorum queue counts whoever has something unsettled among its consumers: who was cancelled, and each basic.get.
+    /// Those that wait for a single active consumer's place are none of them.
+    var consumerCount: Int {
+        guard isQuorum else { return rotation.all.count }
+        let active = options.singleActiveConsumer ? (holder == nil ? 0 : 1) : rotation.all.count
+        return active + cancelled.count + unsettledGets
+    }
     var messages: [BrokerMessage] { returned.all.map(\.message) + ready.all.map(\.message) }
     private var isQuorum: Bool { options.kind == .quorum }
     private var broker: BrokerModel { virtualHost.broker }
@@ -55,15 +64,19 @@ final class QueueModel {
     /// Takes a message; false when the queue is full and refuses it.
     func publish(_ message: BrokerMessage) -> Bool {
         if wouldOverflow(message), options.overflow != .dropHead {
-            if options.overflow == .rejectPublishDLX { deadLetter(message, .maxlen) }
+            if options.overflow == .rejectPublishDLX { deadLetter(message, .maxlen, failures: 0) }
             return false
         }
         let lives = [options.messageTTL, message.timeToLive].compactMap { $0 }.min()
         nextPosition += 1
         let entry = QueueEntry(message, position: nextPosition, expiry: lives.map { broker.now + $0 })
+        // What goes straight to a consumer of a classic queue is new to it, whatever befell it elsewhere.
+        let isRedelivered = entry.wasDelivered
+        if !isQuorum { entry.wasDelivered = false }
         ready.append(entry)
         readyBytes += Int64(message.body.count)
         run()
+        entry.wasDelivered = entry.wasDelivered || isRedelivered
         dropWhatIsTooMuch()
         dropWhatIsExpired()
         return true
@@ -81,16 +94,17 @@ final class QueueModel {
             || options.maxLengthBytes.map({ readyBytes > $0 }) ?? false
         {
             guard let entry = takeFirst() else { return }
-            deadLetter(entry.message, .maxlen)
+            deadLetter(entry, .maxlen)
         }
     }
 
     // MARK: Messages out
 
     /// The next message for basic.get.
-    func get() -> QueueEntry? {
+    func get(noAck: Bool) -> QueueEntry? {
         use()
         let entry = takeFirst()
+        if isQuorum, !noAck, entry != nil { unsettledGets += 1 }
         if entry != nil { dropWhatIsExpired() }
         return entry
     }
@@ -146,12 +160,11 @@ final class QueueModel {
         release(entries.count, of: consumer)
         for entry in entries {
             entry.wasDelivered = true
+            if countsAsFailure(why) { entry.failures += 1 }
             if isQuorum {
                 entry.returns += 1
-                if countsAsFailure(why) { entry.failures += 1 }
-                let counted = broker.version.deliveryLimitCount == .returns ? entry.returns : entry.failures
-                if let limit = deliveryLimit, counted > limit {
-                    deadLetter(entry.message, .deliveryLimit)
+                if let limit = deliveryLimit, entry.failures > limit {
+                    deadLetter(entry, .deliveryLimit)
                     continue
                 }
                 returned.append(entry)
@@ -171,23 +184,24 @@ final class QueueModel {
         }
     }
 
-    func discard(_ entries: [QueueEntry], of consumer: QueueConsumer?) {
+    func discard(_ entries: [QueueEntry], of consumer: QueueConsumer?, because why: Return) {
         guard !isDeleted else { return }
         release(entries.count, of: consumer)
-        for entry in entries { deadLetter(entry.message, .rejected) }
+        for entry in entries {
+            if countsAsFailure(why) { entry.failures += 1 }
+            deadLetter(entry, .rejected)
+        }
         run()
     }
 
     /// The headers with which a quorum queue hands a message out again.
     func counts(of entry: QueueEntry, forGet isGet: Bool = false) -> FieldTable {
         guard isQuorum else { return [:] }
-        guard broker.version.tellsAcquiredCount else {
-            // basic.get tells of zero returns too.
-            return entry.returns > 0 || isGet ? ["x-delivery-count": .int64(entry.returns)] : [:]
+        var counts: FieldTable = [:]
+        if entry.failures > 0 || isGet && broker.version.getTellsZeroFailures {
+            counts["x-delivery-count"] = .int64(entry.failures)
         }
-        guard entry.returns > 0 else { return [:] }
-        var counts: FieldTable = ["x-acquired-count": .int64(entry.returns)]
-        if entry.failures > 0 { counts["x-delivery-count"] = .int64(entry.failures) }
+        if entry.returns > 0, broker.version.tellsAcquiredCount { counts["x-acquired-count"] = .int64(entry.returns) }
         return counts
     }
 
@@ -200,12 +214,17 @@ final class QueueModel {
     private func countsAsFailure(_ why: Return) -> Bool {
         switch why {
         case .reject, .channelGone: true
-        case .nack, .recover, .consumerTimeout: false
+        case .nack, .recover, .consumerTimeout: broker.version.nackIsFailure
         }
     }
 
     private func release(_ count: Int, of consumer: QueueConsumer?) {
-        consumer?.unsettled -= count
+        if let consumer {
+            consumer.unsettled -= count
+            cancelled.removeAll { $0 === consumer && consumer.unsettled <= 0 }
+        } else if isQuorum {
+            unsettledGets -= count
+        }
         rotation.readmit()
     }
 
@@ -215,6 +234,8 @@ final class QueueModel {
     /// client, before the first delivery.
     func add(_ consumer: QueueConsumer, exclusive: Bool, start: () -> Void) throws(ReplyError) {
         let inUse = ReplyError.accessRefused("\(resource) in exclusive use")
+        // Quorum queues know no exclusive consumers, and take them as any other.
+        let exclusive = exclusive && !isQuorum
         if options.singleActiveConsumer {
             if exclusive { throw inUse }
         } else if holder != nil || exclusive && !rotation.isEmpty {
@@ -225,7 +246,6 @@ final class QueueModel {
         rotation.add(consumer)
         if exclusive || options.singleActiveConsumer && holder == nil {
             holder = consumer
-            holderIsExclusive = exclusive
         }
         start()
         run()
@@ -233,12 +253,12 @@ final class QueueModel {
 
     /// Takes consumers away; deletes the queue where they were its last and it is to go with them.
     func remove(where isGone: (QueueConsumer) -> Bool) {
-        let before = consumerCount
+        let gone = rotation.all.filter(isGone)
+        guard !gone.isEmpty else { return }
         rotation.remove(where: isGone)
-        guard consumerCount < before else { return }
+        if isQuorum { cancelled += gone.filter { $0.unsettled > 0 } }
         if let current = holder, isGone(current) {
             holder = options.singleActiveConsumer ? rotation.waiting.first ?? rotation.full.first : nil
-            holderIsExclusive = false
         }
         use()
         if autoDelete, hasHadConsumers, rotation.isEmpty { virtualHost.delete(self) } else { run() }
@@ -274,16 +294,23 @@ final class QueueModel {
     private func dropWhatIsExpired() {
         while let entry = returned.first ?? ready.first, let expiry = entry.expiry, expiry <= broker.now {
             _ = takeFirst()
-            deadLetter(entry.message, .expired)
+            deadLetter(entry, .expired)
         }
     }
 
-    private func deadLetter(_ message: BrokerMessage, _ reason: DeathReason) {
+    private func deadLetter(_ entry: QueueEntry, _ reason: DeathReason) {
+        let isPassedOn =
+            isQuorum ? broker.version.keepsDeathsItself : broker.version.classicQueuesCountFailures
+        deadLetter(entry.message, reason, failures: isPassedOn ? entry.failures : 0)
+    }
+
+    private func deadLetter(_ message: BrokerMessage, _ reason: DeathReason, failures: Int64) {
         broker.record.died(message, in: self, reason)
         guard let exchange = options.deadLetterExchange, virtualHost.exchanges[exchange] != nil else { return }
-        let letter = message.deadLettered(
+        var letter = message.deadLettered(
             from: name, because: reason, to: exchange, routingKey: options.deadLetterRoutingKey,
             at: broker.secondsSince1970, version: broker.version)
+        letter.failures = failures
         for target in virtualHost.route(letter) {
             if reason != .rejected, letter.isCycle(to: target.name, version: broker.version) { continue }
             _ = target.publish(letter)

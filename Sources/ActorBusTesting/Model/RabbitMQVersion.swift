@@ -7,14 +7,6 @@ public enum RabbitMQVersion: String, Sendable, Hashable, CaseIterable {
 }
 
 extension RabbitMQVersion {
-    /// What a quorum queue counts against its delivery limit.
-    enum DeliveryLimitCount {
-        /// Every return: nack, reject, recover, a cut channel.
-        case returns
-        /// Failures only: a reject or a cut channel, but no nack.
-        case failures
-    }
-
     enum ConsumerTimeout {
         /// The channel is closed with 406, whatever the queue's type.
         case closesChannel
@@ -22,14 +14,22 @@ extension RabbitMQVersion {
         case cancelsQuorumConsumer
     }
 
-    var deliveryLimitCount: DeliveryLimitCount { self == .fourThree ? .failures : .returns }
+    /// Whether a message that comes back by nack or recover counts as one whose delivery failed, and so against the
+    /// delivery limit of a quorum queue; a reject, and a channel that ends, always do.
+    var nackIsFailure: Bool { self != .fourThree }
 
     /// The delivery limit of a quorum queue that was declared with none.
     var defaultDeliveryLimit: Int64? { self == .threeTen ? nil : 20 }
 
     /// Whether a quorum queue tells with each redelivery how often the message was handed out (`x-acquired-count`),
     /// beside how often that failed (`x-delivery-count`).
-    var tellsAcquiredCount: Bool { self != .threeTen }
+    var tellsAcquiredCount: Bool { self == .fourThree }
+
+    /// Whether basic.get on a quorum queue tells of zero failed deliveries too.
+    var getTellsZeroFailures: Bool { self == .threeTen }
+
+    /// Whether a classic queue counts failed deliveries, and so calls a dead letter that had one redelivered.
+    var classicQueuesCountFailures: Bool { self == .fourThree }
 
     /// The largest body, in bytes.
     var maximumMessageSize: Int { self == .threeTen ? 134_217_728 : 16_777_216 }
@@ -45,6 +45,9 @@ extension RabbitMQVersion {
     var storesTheDefaultQueueType: Bool { self != .threeTen }
 
     var consumerTimeout: ConsumerTimeout { self == .fourThree ? .cancelsQuorumConsumer : .closesChannel }
+
+    /// Whether an exchange of an unknown type ends the whole connection (503), rather than the channel (406).
+    var unknownExchangeTypeEndsConnection: Bool { self == .threeTen }
 
     /// How many channels the broker offers.
     var channelMax: UInt16 { 2047 }
