@@ -19,7 +19,7 @@ public import ActorBus
 /// A client that asks for one of these is refused with 540 `NOT_IMPLEMENTED` and a text that ends in "is not simulated";
 /// nothing is accepted and then left undone.
 /// - Streams; priority queues (`x-max-priority`), and priorities in the quorum queues of RabbitMQ 4; the dead letter
-///   strategy `at-least-once`; `reject-publish` on quorum queues; `x-queue-version`; limits of memory
+///   strategy `at-least-once`; `reject-publish` on quorum queues, and `x-max-length-bytes` on those of 4.3; `x-queue-version`; limits of memory
 ///   (`x-max-in-memory-…`); time-outs of single queues (`x-consumer-timeout`).
 /// - Transactions (class `tx`), a prefetch shared by a channel's consumers (`basic.qos` with `global`), the headers `CC`
 ///   and `BCC`, direct reply-to, credentials renewed on an open connection.

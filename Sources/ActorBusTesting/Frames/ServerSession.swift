@@ -173,7 +173,8 @@ final class ServerSession {
         func refused(_ name: String, _ value: Int, _ relation: String, _ limit: Int) {
             fail(
                 ReplyError(
-                    .notAllowed, "negotiated \(name) = \(value)\(name == "channel_max" && value == 0 ? " (no limit)" : "") "
+                    .notAllowed,
+                    "negotiated \(name) = \(value)\(name == "channel_max" && value == 0 ? " (no limit)" : "") "
                         + "is \(relation) allowed value (\(limit))"),
                 method: 0x000A_001E)
         }
@@ -219,7 +220,9 @@ final class ServerSession {
     }
 
     private func handleOnChannel0(_ frame: FrameReader.Frame) {
-        guard frame.type == 1, let (number, method) = codec.decodeMethod(frame.payload) else { return unexpected(frame) }
+        guard frame.type == 1, let (number, method) = codec.decodeMethod(frame.payload) else {
+            return unexpected(frame)
+        }
         switch (state, method) {
         case (.closing, .connectionCloseOk?): state = .finished
         case (.closing, .connectionClose?):
@@ -280,7 +283,9 @@ final class ServerSession {
                 return false
             }
             guard let header = codec.decodeContentHeader(frame.payload) else {
-                fail(.notSimulated("a content header that is malformed, or deeper than 32 tables,"), method: message.number)
+                fail(
+                    .notSimulated("a content header that is malformed, or deeper than 32 tables,"),
+                    method: message.number)
                 return false
             }
             guard header.classID == 60 else {
@@ -319,7 +324,8 @@ final class ServerSession {
         case .tooLarge(let type, _, let size):
             let limit = frameMax - 8
             fail(
-                ReplyError(.frameError, "type \(type), all octets = <<>>: {frame_too_large,\(size),\(limit)}"), method: 0)
+                ReplyError(.frameError, "type \(type), all octets = <<>>: {frame_too_large,\(size),\(limit)}"),
+                method: 0)
         case .noEnd(let frame, let marker):
             fail(ReplyError(.frameError, "\(Self.described(frame)): {invalid_frame_end_marker,\(marker)}"), method: 0)
         }
@@ -333,9 +339,8 @@ final class ServerSession {
     }
 
     private func undecodable(_ number: UInt32?, _ frame: FrameReader.Frame) {
-        fail(
-            .notSimulated("a method that is malformed or unknown (\(number.map { "\($0 >> 16).\($0 & 0xFFFF)" } ?? ""))"),
-            method: number ?? 0)
+        let name = number.map { " (\($0 >> 16).\($0 & 0xFFFF))" } ?? ""
+        fail(.notSimulated("a method that is malformed or unknown\(name)"), method: number ?? 0)
     }
 
     /// Closes the connection and says why, as far as the connection has got.

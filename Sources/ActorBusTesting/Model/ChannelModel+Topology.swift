@@ -102,7 +102,8 @@ extension ChannelModel {
             if let known = host.queues[name] {
                 try connection.checkOwner(of: known, strict: true, exclusive: declare.exclusive)
                 try Equivalence.check("durable", of: known.resource, is: known.durable, asked: durable)
-                try Equivalence.check("auto_delete", of: known.resource, is: known.autoDelete, asked: declare.autoDelete)
+                try Equivalence.check(
+                    "auto_delete", of: known.resource, is: known.autoDelete, asked: declare.autoDelete)
                 try Equivalence.check(
                     arguments: QueueArguments.known(to: known.options.kind), of: known.resource, is: known.arguments,
                     asked: arguments)
@@ -129,7 +130,7 @@ extension ChannelModel {
             try connection.check(.read, queue: name, host: host)
             try connection.check(.write, exchange: exchange, host: host)
         }
-        let options = try QueueArguments(arguments, of: resource)
+        let options = try QueueArguments(arguments, of: resource, version: broker.version)
         if options.kind == .quorum {
             func invalid(_ property: String) -> ReplyError {
                 .preconditionFailed("invalid property '\(property)' for \(resource)")

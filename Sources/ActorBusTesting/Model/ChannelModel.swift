@@ -258,7 +258,7 @@ final class ChannelModel {
             throw ReplyError(
                 .resourceLocked,
                 "cannot obtain access to locked \(queue.resource). basic.get operations are not supported by "
-                    + "quorum queues with single active consumer")
+                    + "\(broker.version.nameOfQuorumType) queues with single active consumer")
         }
         guard let entry = queue.get(noAck: noAck) else { return send(.basicGetEmpty) }
         let tag = nextTag()

@@ -112,7 +112,8 @@ final class ConnectionModel {
         guard !isBlocked, !broker.alarms.isEmpty else { return }
         isBlocked = true
         guard wantsBlockedNotifications else { return }
-        send(.connectionBlocked(reason: "low on \(broker.alarms.map(\.rawValue).sorted().joined(separator: " & "))"), on: 0)
+        let causes = broker.alarms.map(\.rawValue).sorted().joined(separator: " & ")
+        send(.connectionBlocked(reason: "low on \(causes)"), on: 0)
     }
 
     func alarmsAreOver() {

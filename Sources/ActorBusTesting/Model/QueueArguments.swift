@@ -41,7 +41,7 @@ struct QueueArguments {
     }
 
     /// Checks `table` for the queue that `resource` describes ("queue 'q' in vhost '/'").
-    init(_ table: FieldTable, of resource: String) throws(ReplyError) {
+    init(_ table: FieldTable, of resource: String, version: RabbitMQVersion) throws(ReplyError) {
         func invalid(_ name: String, _ reason: String) -> ReplyError {
             .preconditionFailed("invalid arg '\(name)' for \(resource): \(reason)")
         }
@@ -108,7 +108,11 @@ struct QueueArguments {
             throw .preconditionFailed("invalid arg '\(name)' for \(resource) of queue type rabbit_\(kind)_queue")
         }
         for name in Self.notSimulated where table[name] != nil { throw .notSimulated("the argument \(name)") }
-        if kind == .quorum, overflow != .dropHead { throw .notSimulated("x-overflow \(overflow.rawValue) on a quorum queue") }
+        guard kind == .quorum else { return }
+        if overflow != .dropHead { throw .notSimulated("x-overflow \(overflow.rawValue) on a quorum queue") }
+        if maxLengthBytes != nil, version.quorumQueuesCountPropertyBytes {
+            throw .notSimulated("x-max-length-bytes on a quorum queue of RabbitMQ \(version.rawValue)")
+        }
     }
 
     private static let notSimulated = [
@@ -157,6 +161,7 @@ enum Equivalence {
     }
 
     private static func fault(_ name: String, _ resource: String, received: String, current: String) -> ReplyError {
-        .preconditionFailed("inequivalent arg '\(name)' for \(resource): received \(received) but current is \(current)")
+        .preconditionFailed(
+            "inequivalent arg '\(name)' for \(resource): received \(received) but current is \(current)")
     }
 }

@@ -61,8 +61,8 @@ struct ConsumerRotation {
     }
 
     mutating func tookMessage(_ consumer: QueueConsumer) {
-        guard leavesWhenFull, consumer.isFull, let index = waiting.firstIndex(where: { $0 === consumer }) else { return }
-        full.append(waiting.remove(at: index))
+        guard leavesWhenFull, consumer.isFull else { return }
+        if let index = waiting.firstIndex(where: { $0 === consumer }) { full.append(waiting.remove(at: index)) }
     }
 
     /// Those that were full and no longer are take their turn again, as the last ones.

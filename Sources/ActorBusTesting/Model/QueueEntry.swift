@@ -7,8 +7,8 @@ final class QueueEntry {
     let expiry: Int64?
     var wasDelivered: Bool
     /// How often it came back, for whatever reason.
-    var returns: Int64
-    /// How often it came back from a consumer that failed.
+    var returns: Int64 = 0
+    /// How often its delivery failed, here and in the queues where it died.
     var failures: Int64
 
     init(_ message: BrokerMessage, position: UInt64, expiry: Int64?) {
@@ -16,7 +16,6 @@ final class QueueEntry {
         self.position = position
         self.expiry = expiry
         wasDelivered = message.failures > 0
-        returns = message.failures
         failures = message.failures
     }
 }

@@ -163,11 +163,13 @@ final class QueueModel {
             if countsAsFailure(why) { entry.failures += 1 }
             if isQuorum {
                 entry.returns += 1
-                if let limit = deliveryLimit, entry.failures > limit {
+                let counted = broker.version.limitCountsEveryReturn ? entry.returns : entry.failures
+                if let limit = deliveryLimit, counted > limit {
                     deadLetter(entry, .deliveryLimit)
                     continue
                 }
-                returned.append(entry)
+                // Without a limit it is written anew, behind all others, but for what a channel leaves behind.
+                if deliveryLimit == nil, why != .channelGone { ready.append(entry) } else { returned.append(entry) }
             } else {
                 ready.insertByPosition(entry)
             }
@@ -197,11 +199,13 @@ final class QueueModel {
     /// The headers with which a quorum queue hands a message out again.
     func counts(of entry: QueueEntry, forGet isGet: Bool = false) -> FieldTable {
         guard isQuorum else { return [:] }
+        let version = broker.version
+        // What a dead letter brings along is told until it has come back here.
+        let acquired = entry.returns > 0 ? entry.returns : entry.failures
+        let failed = version.tellsAcquiredCount ? entry.failures : acquired
         var counts: FieldTable = [:]
-        if entry.failures > 0 || isGet && broker.version.getTellsZeroFailures {
-            counts["x-delivery-count"] = .int64(entry.failures)
-        }
-        if entry.returns > 0, broker.version.tellsAcquiredCount { counts["x-acquired-count"] = .int64(entry.returns) }
+        if failed > 0 || isGet && version.getTellsZeroFailures { counts["x-delivery-count"] = .int64(failed) }
+        if acquired > 0, version.tellsAcquiredCount { counts["x-acquired-count"] = .int64(acquired) }
         return counts
     }
 
@@ -299,9 +303,9 @@ final class QueueModel {
     }
 
     private func deadLetter(_ entry: QueueEntry, _ reason: DeathReason) {
-        let isPassedOn =
-            isQuorum ? broker.version.keepsDeathsItself : broker.version.classicQueuesCountFailures
-        deadLetter(entry.message, reason, failures: isPassedOn ? entry.failures : 0)
+        let isKept =
+            isQuorum ? broker.version.quorumLettersKeepFailures : broker.version.classicLettersKeepFailures
+        deadLetter(entry.message, reason, failures: isKept ? entry.failures : 0)
     }
 
     private func deadLetter(_ message: BrokerMessage, _ reason: DeathReason, failures: Int64) {

@@ -14,9 +14,15 @@ extension RabbitMQVersion {
         case cancelsQuorumConsumer
     }
 
-    /// Whether a message that comes back by nack or recover counts as one whose delivery failed, and so against the
-    /// delivery limit of a quorum queue; a reject, and a channel that ends, always do.
+    /// Whether a message that comes back by nack or recover counts as one whose delivery failed; one that is rejected,
+    /// or left behind by a channel that ends, always does.
     var nackIsFailure: Bool { self != .fourThree }
+
+    /// Whether the delivery limit of a quorum queue is for all that comes back, and not for failed deliveries only.
+    var limitCountsEveryReturn: Bool { self != .fourThree }
+
+    /// Whether a dead letter of a quorum queue takes its failed deliveries along, a last rejection among them.
+    var quorumLettersKeepFailures: Bool { self != .threeTen }
 
     /// The delivery limit of a quorum queue that was declared with none.
     var defaultDeliveryLimit: Int64? { self == .threeTen ? nil : 20 }
@@ -25,11 +31,17 @@ extension RabbitMQVersion {
     /// beside how often that failed (`x-delivery-count`).
     var tellsAcquiredCount: Bool { self == .fourThree }
 
+    /// How a refusal of basic.get names the type of a quorum queue: as Erlang prints it, in 4.3.
+    var nameOfQuorumType: String { self == .fourThree ? "<<\"quorum\">>" : "quorum" }
+
     /// Whether basic.get on a quorum queue tells of zero failed deliveries too.
     var getTellsZeroFailures: Bool { self == .threeTen }
 
-    /// Whether a classic queue counts failed deliveries, and so calls a dead letter that had one redelivered.
-    var classicQueuesCountFailures: Bool { self == .fourThree }
+    /// Whether a dead letter of a classic queue takes its failed deliveries along, and so is called redelivered.
+    var classicLettersKeepFailures: Bool { self == .fourThree }
+
+    /// Whether the bytes of a message's properties count against `x-max-length-bytes` of a quorum queue.
+    var quorumQueuesCountPropertyBytes: Bool { self == .fourThree }
 
     /// The largest body, in bytes.
     var maximumMessageSize: Int { self == .threeTen ? 134_217_728 : 16_777_216 }

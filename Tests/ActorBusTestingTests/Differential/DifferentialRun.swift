@@ -26,7 +26,8 @@ final class DifferentialRun {
     init(profile: ScriptGenerator.Profile, seed: UInt64, version: RabbitMQVersion, port: UInt16) throws {
         self.port = port
         broker = BrokerModel(version: version, epoch: 1_767_600_000_000)
-        generator = ScriptGenerator(profile: profile, seed: seed, prefix: "s\(seed)-\(UInt32.random(in: 0 ... .max))-")
+        generator = ScriptGenerator(
+            profile: profile, version: version, seed: seed, prefix: "s\(seed)-\(UInt32.random(in: 0 ... .max))-")
         simulated = try WireClient(SimulatedWire(broker))
         real = try WireClient(SocketWire(port: port))
     }
@@ -70,8 +71,10 @@ final class DifferentialRun {
         let expected = simulated.answers(milliseconds: 0)
         var found: [Answer] = []
         let deadline = ContinuousClock.now + Self.patience
-        repeat { found += real.answers(milliseconds: found.isEmpty && expected.isEmpty ? 0 : 2) } while
-            !Self.agree(expected, found) && !real.isClosed && ContinuousClock.now < deadline
+        if expected.isEmpty { found = real.answers(milliseconds: 0) }
+        while !Self.agree(expected, found), !real.isClosed, ContinuousClock.now < deadline {
+            found += real.answers(milliseconds: 2)
+        }
         guard Self.agree(expected, found) else { throw difference(step, expected, found) }
         notice(step, expected)
         if simulated.isClosed || real.isClosed {
@@ -117,13 +120,14 @@ final class DifferentialRun {
             }
             let expected = simulated.answers(milliseconds: 0)
             var found: [Answer] = []
-            while found.count < expected.count, !real.isClosed, ContinuousClock.now < deadline {
+            let turn = ContinuousClock.now + Self.patience
+            while found.count < expected.count, !real.isClosed, ContinuousClock.now < turn {
                 found += real.answers(milliseconds: 2)
             }
             let channels = openChannels.sorted()
             var flows = 0
             for channel in channels { try Operation.flow.send(by: real, on: channel) }
-            while flows < channels.count, !real.isClosed, ContinuousClock.now < deadline {
+            while flows < channels.count, !real.isClosed, ContinuousClock.now < turn {
                 for answer in real.answers(milliseconds: 2) {
                     if answer.text == "method 20.21" { flows += 1 } else { found.append(answer) }
                 }

@@ -1,3 +1,5 @@
+@testable import ActorBusTesting
+
 /// Draws what a client does next, from a seed and what it has been answered so far.
 ///
 /// Each queue has a channel of its own for its consumers, and dead letters come to one queue from one other only: so
@@ -6,6 +8,7 @@ struct ScriptGenerator {
     enum Profile: CaseIterable { case classic, expiry, quorum }
 
     let profile: Profile
+    let version: RabbitMQVersion
     var random: SeededGenerator
     /// What names begin with, so that no two scripts meet.
     let prefix: String
@@ -21,8 +24,9 @@ struct ScriptGenerator {
     static let topology: UInt16 = 2
     static let firstConsuming: UInt16 = 3
 
-    init(profile: Profile, seed: UInt64, prefix: String) {
+    init(profile: Profile, version: RabbitMQVersion, seed: UInt64, prefix: String) {
         self.profile = profile
+        self.version = version
         self.prefix = prefix
         random = SeededGenerator(seed: seed)
         pending = setUp()
@@ -107,12 +111,15 @@ struct ScriptGenerator {
             arguments.append(("x-dead-letter-routing-key", .text(queues[index == 0 ? 3 : 0])))
         }
         if random.chance(40) { arguments.append(("x-max-length", .int(Int32(random.below(4))))) }
-        if random.chance(15) { arguments.append(("x-max-length-bytes", .long(Int64(random.below(40))))) }
+        if random.chance(15), profile != .quorum || !version.quorumQueuesCountPropertyBytes {
+            arguments.append(("x-max-length-bytes", .long(Int64(random.below(40)))))
+        }
         if random.chance(15) { arguments.append(("x-single-active-consumer", .bool(true))) }
         switch profile {
         case .classic:
             if random.chance(30) {
-                arguments.append(("x-overflow", .text(random.pick(["drop-head", "reject-publish", "reject-publish-dlx"]))))
+                let overflow = random.pick(["drop-head", "reject-publish", "reject-publish-dlx"])
+                arguments.append(("x-overflow", .text(overflow)))
             }
             if index == 2 {
                 if random.chance(30) { flags.insert(.autoDelete) }
@@ -129,7 +136,9 @@ struct ScriptGenerator {
     /// The queues for dead letters are bound nowhere.
     private mutating func binding() -> Operation {
         let index = random.below(4)
-        if random.chance(15) { return .bindExchange(exchanges[2], to: exchanges[random.pick([0, 1])], key: random.pick(keys)) }
+        if random.chance(15) {
+            return .bindExchange(exchanges[2], to: exchanges[random.pick([0, 1])], key: random.pick(keys))
+        }
         let queue = queues[random.below(3)]
         let arguments: Operation.Arguments =
             index == 3

@@ -84,8 +84,8 @@ final class WireClient {
         self.wire = wire
         try wire.send(Array("AMQP".utf8) + [0, 0, 9, 1])
         let properties = try wait(for: "start ").split(separator: " ")
-        version = properties.compactMap { $0.hasPrefix("version=S'") ? String($0.dropFirst(10).prefix { $0 != "'" }) : nil }
-            .first ?? ""
+        let ofVersion = properties.first { $0.hasPrefix("version=S'") } ?? ""
+        version = String(ofVersion.dropFirst(10).prefix { $0 != "'" })
         let capabilities: [(String, WireWriter.Value)] = [
             ("consumer_cancel_notify", .bool(true)), ("connection.blocked", .bool(true)),
             ("authentication_failure_close", .bool(true)),
@@ -100,7 +100,9 @@ final class WireClient {
         try wait(for: "method 10.41")
     }
 
-    func send(_ classID: UInt16, _ methodID: UInt16, on channel: UInt16, _ arguments: WireWriter = WireWriter()) throws {
+    func send(
+        _ classID: UInt16, _ methodID: UInt16, on channel: UInt16, _ arguments: WireWriter = WireWriter()
+    ) throws {
         try wire.send(WireWriter.method(classID, methodID, on: channel, arguments))
     }
 
