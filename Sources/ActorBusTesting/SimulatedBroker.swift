@@ -35,6 +35,7 @@ public final class SimulatedBroker: Sendable {
     let core: Lock<Core>
     /// Where it serves; zero when it does not.
     let loopbackPort = Lock<UInt16>(0)
+    let changes = ChangeCounter()
 
     /// What the lock guards.
     struct Core {

@@ -110,6 +110,7 @@ final class LoopbackServer: @unchecked Sendable {
             if !flush(index) { gone.insert(clients[index].descriptor) }
         }
         if !gone.isEmpty { remove(gone) }
+        broker.changes.note()
         if descriptors[0].revents != 0 { accept(at: time) }
     }
 
