@@ -23,6 +23,9 @@ public final class LocalBroker: Sendable {
     /// The folder that holds the data and, in `node-1/log` and so on, what each node says.
     public let dataDirectory: String
 
+    /// The version of its server.
+    public var version: BrokerVersion { files.installation.version }
+
     /// How a node's Erlang machine ended.
     public struct NodeExit: Sendable {
         /// As a shell has it: 128 and the number of the signal when a signal killed it.
@@ -55,7 +58,8 @@ public final class LocalBroker: Sendable {
             lock: folder.lock)
         do {
             let ports = try Loopback.freePorts(1 + 2 * options.nodes)
-            let files = NodeFiles(folder: folder, installation: installation, options: options, epmdPort: ports[0])
+            let files = NodeFiles(
+                folder: folder, installation: installation, options: options, epmdPort: ports[0], mark: processes.mark)
             let plans = (1...options.nodes).map {
                 NodePlan(number: $0, amqpPort: ports[2 * $0 - 1], distributionPort: ports[2 * $0])
             }
@@ -73,7 +77,12 @@ public final class LocalBroker: Sendable {
 
     /// Throws ``LocalBrokerError`` `notInstalled` where no server is found that ``start(_:)`` could run.
     public static func checkInstalled() throws(LocalBrokerError) {
-        _ = try Installation.find(nil)
+        _ = try installedVersion()
+    }
+
+    /// The version of the server that ``start(_:)`` would run; throws as ``checkInstalled()`` does.
+    public static func installedVersion() throws(LocalBrokerError) -> BrokerVersion {
+        try Installation.find(nil).version
     }
 
     private init(plans: [NodePlan], files: NodeFiles, processes: Guard, startTimeout: Duration) {
@@ -118,10 +127,20 @@ public final class LocalBroker: Sendable {
 
     /// Kills a node with SIGKILL and returns when it is gone; nothing happens when it does not run.
     public func kill(node: Int) async throws {
+        try await end(node, with: Posix.killSignal, within: .seconds(10))
+    }
+
+    /// Ends a node in good order with SIGTERM, as a rolling upgrade does, and returns when it is gone; nothing happens
+    /// when it does not run.
+    public func terminate(node: Int) async throws {
+        try await end(node, with: Posix.terminateSignal, within: .seconds(60))
+    }
+
+    private func end(_ node: Int, with signal: Int32, within limit: Duration) async throws {
         let plan = try plan(node)
         guard let process = processes.process(plan.processName) else { return }
-        Posix.send(Posix.killSignal, to: process)
-        let deadline = ContinuousClock.now + .seconds(10)
+        Posix.send(signal, to: process)
+        let deadline = ContinuousClock.now + limit
         while processes.process(plan.processName) != nil {
             try await wait(until: deadline, for: "the end of \(plan.erlangName)", node: plan)
         }
@@ -174,7 +193,8 @@ public final class LocalBroker: Sendable {
                 ("RABBITMQ_CTL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}"),
             ]
         return try await RabbitMQControl.run(
-            files.installation.rabbitmqctl, arguments: ["--quiet", "--node", plan.erlangName] + arguments,
+            files.installation.running(
+                [files.installation.tree + "/sbin/rabbitmqctl", "--quiet", "--node", plan.erlangName] + arguments),
             variables: variables, timeout: timeout)
     }
 

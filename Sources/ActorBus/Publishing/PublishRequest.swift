@@ -6,6 +6,8 @@
     let exchange: String
     let routingKey: String
     let mandatory: Bool
+    /// The SHA-256 digest of the body, computed when it is first asked for.
+    private(set) lazy var bodyDigest = message.bodyDigest
     /// Nil once it knows.
     private var receiver: Receiver?
     /// When to give up; set when the thread takes the request.
@@ -15,6 +17,8 @@
     /// Whether the thread has taken it on.
     var isSubmitted = false
     var isCancelled = false
+    /// Whether the broker may have closed a channel for it.
+    var isSuspect = false
     /// Set by basic.return, which comes before the message's confirm.
     var returned: AMQPError?
 

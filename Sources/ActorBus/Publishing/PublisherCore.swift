@@ -15,6 +15,8 @@ final class PublisherCore: ChannelUser {
     /// When to replace the channel; nil while it is good.
     private var renewal: Instant?
     private var lastRenewal = Instant(nanoseconds: 0)
+    /// Whether what is unanswered is a message that may have offended the broker.
+    private var isSuspectUnderWay = false
     /// Called when the broker closed the channel while the connection lives on.
     var onChannelClosed: (() -> Void)?
     /// Set when nobody can publish with it any more.
@@ -79,22 +81,35 @@ final class PublisherCore: ChannelUser {
     /// Encodes what waits, as far as the window, the socket and the broker allow.
     func pump(_ session: Session, now: Instant) {
         guard let channel, !channel.isClosing, session.blocked == nil, !isRenewing(now: now) else { return }
-        while ledger.unanswered < window, session.hasRoom, let request = waiting.popFirst() {
+        while channel.outgoing == nil, hasPlace, session.hasRoom, let request = waiting.popFirst() {
             guard request.isAwaited else { continue }
             do {
                 try session.publish(request, on: channel)
-                request.wasWritten = true
-                ledger.append(request)
+                wasPublished(request)
             } catch {
                 request.fail(error)
             }
         }
     }
 
+    /// Notes a message of which some may have reached the broker.
+    func wasPublished(_ request: PublishRequest) {
+        request.wasWritten = true
+        isSuspectUnderWay = request.isSuspect
+        ledger.append(request)
+    }
+
     /// Whether messages wait that `pump` could take.
     func wantsToPump(now: Instant) -> Bool {
-        guard let channel, !channel.isClosing, !isRenewing(now: now) else { return false }
-        return !waiting.isEmpty && ledger.unanswered < window
+        guard let channel, !channel.isClosing, channel.outgoing == nil, !isRenewing(now: now) else { return false }
+        return hasPlace
+    }
+
+    /// Whether the next message may be written now. One for which the broker may have closed the last channel has this one
+    /// for itself, so that it is known when it does so again.
+    private var hasPlace: Bool {
+        guard let next = waiting.first else { return false }
+        return ledger.unanswered == 0 || (ledger.unanswered < window && !next.isSuspect && !isSuspectUnderWay)
     }
 
     // MARK: Renewal
@@ -112,13 +127,15 @@ final class PublisherCore: ChannelUser {
     /// The channel to be closed now, for another to take its place: when what is under way is answered, or has not been
     /// for a second.
     func channelToRenew(now: Instant) -> Channel? {
-        guard let renewal, isRenewing(now: now), let channel, !channel.isClosing else { return nil }
+        guard let renewal, isRenewing(now: now), let channel, !channel.isClosing, channel.outgoing == nil else {
+            return nil
+        }
         return ledger.unanswered == 0 || now >= renewal + .seconds(1) ? channel : nil
     }
 
     /// When the loop has to turn for this publisher at the latest.
     var wakeUp: Instant? {
-        guard let renewal, channel?.isClosing == false else { return nextDeadline }
+        guard let renewal, let channel, !channel.isClosing, channel.outgoing == nil else { return nextDeadline }
         return .earlier(nextDeadline, Instant.now < renewal ? renewal : renewal + .seconds(1))
     }
 
@@ -168,15 +185,18 @@ final class PublisherCore: ChannelUser {
         }
     }
 
-    /// A return says nothing of a number, but comes before its message's confirm: it is the first unanswered message
-    /// that is the same to the last byte, and of messages that are the same each will do.
+    /// A return says nothing of a number, but comes before its message's confirm: it is an unanswered message that is the
+    /// same to the last byte, and of messages that are the same each will do.
+    ///
+    /// RabbitMQ sends returns in the order of publication, so the search goes on from the last, and a window of messages
+    /// is looked through once however many of them come back; only what comes in another order is looked for from the
+    /// start. A broker may add headers to a message and set some of its properties (message interceptors), so when none is
+    /// the same in all of them, one with the same body and names will do.
     func returned(_ message: Message, exchange: String, routingKey: String, reason: AMQPError) {
-        let request = ledger.first { request in
-            request.returned == nil && request.mandatory && request.exchange == exchange
-                && request.routingKey == routingKey
-                && request.message.properties.messageID == message.properties.messageID
-                && request.message.body == message.body
-        }
+        let returned = ReturnedMessage(message, exchange: exchange, routingKey: routingKey)
+        let request =
+            ledger.next { returned.isEqual(to: $0, exactly: true) }
+            ?? ledger.next { returned.isEqual(to: $0, exactly: false) }
         request?.returned = reason
     }
 
@@ -192,21 +212,20 @@ final class PublisherCore: ChannelUser {
         channel = nil
         if renewal != nil { lastRenewal = .now }
         renewal = nil
+        isSuspectUnderWay = false
         var again = Ring<PublishRequest>()
         let unanswered = ledger.removeAll()
-        let culprits = unanswered.filter { $0.isBlamed(by: error) }
+        // One that was alone on its channel is to blame, whatever the broker says.
+        let culprits = unanswered.count == 1 ? unanswered : unanswered.filter { $0.isBlamed(by: error) }
         for request in unanswered {
             request.returned = nil
             if error.replyCode == nil || error.code == .closedByBroker {
                 again.append(request)
-            } else if culprits.isEmpty {
-                // Something in the window offended, and what it was cannot be told.
-                request.abandon(
-                    "this message, or another of the same publisher, made the broker close the channel: "
-                        + error.message, code: error.code)
             } else if culprits.contains(where: { $0 === request }) {
                 request.fail(error)
             } else {
+                // Where it cannot be told which of them offended, each is published again by itself.
+                request.isSuspect = culprits.isEmpty
                 again.append(request)
             }
         }
@@ -221,6 +240,8 @@ extension PublishRequest {
     /// exchange 'x' in vhost …", "access to exchange 'x' …", "message size 5 is larger than …").
     fileprivate func isBlamed(by error: AMQPError) -> Bool {
         guard let text = error.replyText else { return false }
-        return text.contains("exchange '\(exchange)' in vhost") || text.contains("message size \(message.body.count) ")
+        // What AMQP leaves nameless has this name in RabbitMQ's words.
+        let name = exchange.isEmpty ? "amq.default" : exchange
+        return text.contains("exchange '\(name)' in vhost") || text.contains("message size \(message.bodySize) ")
     }
 }

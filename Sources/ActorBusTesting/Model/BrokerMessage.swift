@@ -46,7 +46,7 @@ struct BrokerMessage {
     func delivered(with counts: FieldTable) -> (properties: MessageProperties, encoded: [UInt8]?) {
         guard !counts.isEmpty else { return (properties, encodedProperties) }
         var properties = properties
-        properties.headers.merge(counts) { _, new in new }
+        for (name, value) in counts { properties.headers[name] = value }
         return (properties, nil)
     }
 }

@@ -13,6 +13,8 @@ package final class ServiceHealth: Sendable {
         var expected: Int?
         var parts: [Part] = []
         var isDraining = false
+        /// Why the broker takes nothing that the service publishes; nil while it does.
+        var refusal: (@Sendable () -> String?)?
     }
 
     private let state = Lock(State())
@@ -35,6 +37,7 @@ package final class ServiceHealth: Sendable {
         guard let expected = state.expected, state.parts.count >= expected else {
             return .notReady("connecting to the broker")
         }
+        if let refusal = state.refusal?() { return .notReady(refusal) }
         return .ready
     }
 
@@ -46,6 +49,11 @@ package final class ServiceHealth: Sendable {
     /// One of them is there, with as many consumers as there shall be on it.
     func add(_ name: String, consumers: Int, status: @escaping @Sendable () -> ConnectionStatus) {
         state.withLock { $0.parts.append(Part(name: name, consumers: consumers, status: status)) }
+    }
+
+    /// What the service publishes may be refused; `refusal` says why, in a line, from any thread.
+    func watch(refusal: @escaping @Sendable () -> String?) {
+        state.withLock { $0.refusal = refusal }
     }
 
     /// The service is on its way out.

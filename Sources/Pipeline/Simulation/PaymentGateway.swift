@@ -2,9 +2,21 @@
 package protocol PaymentGateway: Sendable {
     /// Charges an order, once for each identity however often it is asked: the identity is the idempotency key.
     ///
-    /// Ends with `CancellationError` when the task is cancelled; any other error is a failure for now, to be tried
-    /// again. A charge that is declined is an answer, not an error. Must not block its thread.
+    /// Throws ``GatewayUnavailable`` when the gateway cannot be asked or does not answer; that, and any other error, is a
+    /// failure for now, to be tried again. Ends with `CancellationError` when the task is cancelled. A charge that is
+    /// declined is an answer, not an error. Must not block its thread.
     func charge(_ order: Order, identity: OrderIdentity) async throws -> ChargeAnswer
+}
+
+/// A gateway that could not be asked, or did not answer. Whether it has charged is not known; asked again with the same
+/// key, it charges once.
+package struct GatewayUnavailable: Error, Sendable, CustomStringConvertible {
+    /// What was tried and what was found, in a line.
+    package let description: String
+
+    package init(_ description: String) {
+        self.description = description
+    }
 }
 
 /// A gateway that decides by itself, in the time a real one would take.

@@ -32,81 +32,124 @@ package struct DeadLetter: Sendable, Equatable {
         self.failedAt = failedAt
     }
 
-    /// The message for the dead-letter queue: body and properties as they came, and the headers that say why.
-    ///
-    /// Four properties would do harm there and move to headers of their own (`x-original-…`): an expiration would
-    /// destroy the message, a user id that is not ours makes the broker refuse it, and CC and BCC would send it to
-    /// further queues, the one it came from among them. It is persistent, whatever it was.
-    package func message(of original: Message) -> Message {
-        var message = original
-        moveAside(&message)
-        for (name, value) in headers where message.properties.headers[name] == nil || !isKept(name) {
-            message.properties.headers[name] = value
+    /// The message for the dead-letter queue, in one of the forms that it can have there.
+    package func message(of original: Message, as form: BurialForm = .whole) -> Message {
+        var message: Message
+        switch form {
+        case .whole:
+            message = original.fitToBeRepublished()
+        case .withoutProperties:
+            message = original.withoutActiveProperties()
+        case .withoutHeaders:
+            message = original
+            message.properties.headers = [:]
+            message = message.withoutActiveProperties()
+            message.properties.headers["x-headers-dropped"] = "they left no room for those of the dead letter"
+        case .note, .shortNote:
+            message = note(of: original, isShort: form == .shortNote)
+            message.properties.headers[Header.buriedAs] = "note"
         }
-        message.properties.deliveryMode = .persistent
+        message.properties.headers[FailureHistory.Header.retries] = nil
+        let history = FailureHistory(of: original.properties.headers)
+        for (name, value) in headers(history) { message.properties.headers[name] = value }
         return message
-    }
-
-    /// The same without the headers that the message came with: for one whose headers leave no room for ours, since a
-    /// message's headers have to fit into one frame.
-    package func messageWithoutOriginalHeaders(of original: Message) -> Message {
-        var bare = original
-        bare.properties.headers = ["x-headers-dropped": .string("they left no room for those of the dead letter")]
-        return message(of: bare)
     }
 
     /// The message as it goes back to its queue: without why it failed and how often, so that it gets all its attempts
     /// again. When it first failed and the exchange that it once came from stay, for the case that it fails again.
     package static func replayed(_ letter: Message) -> Message {
-        var message = letter
-        for name in [Header.reason, Header.error, Header.attempts, Header.originalQueue, Header.deliveryCount] {
+        var message = letter.withoutBrokersNotes()
+        for name in [
+            Header.reason, Header.error, FailureHistory.Header.attempts, FailureHistory.Header.retries,
+            Header.originalQueue,
+        ] {
             message.properties.headers[name] = nil
         }
         return message
     }
 
-    /// The names of the headers that a dead letter gains.
+    /// The names of the headers that a dead letter gains, beside those of its ``FailureHistory``.
     enum Header {
         static let reason = "x-reason"
         static let error = "x-error"
-        static let attempts = "x-attempts"
-        static let originalExchange = "x-original-exchange"
+        static let attempts = FailureHistory.Header.attempts
+        static let originalExchange = FailureHistory.Header.originalExchange
         static let originalQueue = "x-original-queue"
-        static let firstFailedAt = "x-first-failed-at"
-        /// The broker's: how often a quorum queue has handed the letter out.
-        static let deliveryCount = "x-delivery-count"
+        static let firstFailedAt = FailureHistory.Header.firstFailedAt
+        /// Says that the letter stands in for its message, which could not be kept.
+        static let buriedAs = "x-buried-as"
     }
 
-    /// Whether a header that is there already says more than ours: of a message that was replayed and failed again, when
-    /// it first failed, and where it came from before the default exchange.
-    private func isKept(_ name: String) -> Bool {
-        name == Header.firstFailedAt || (name == Header.originalExchange && exchange.isEmpty)
-    }
-
-    private var headers: FieldTable {
+    /// Of a message that failed before, when it first did and where it came from before the default exchange say more
+    /// than its last delivery.
+    private func headers(_ history: FailureHistory) -> FieldTable {
         [
             Header.reason: .string(reason),
             Header.error: .string(fault.rawValue),
             Header.attempts: .int64(attempts),
-            Header.originalExchange: .string(exchange),
+            Header.originalExchange: .string(exchange.isEmpty ? history.originalExchange ?? "" : exchange),
             Header.originalQueue: .string(queue.rawValue),
-            Header.firstFailedAt: .string(failedAt.text),
+            Header.firstFailedAt: .string((history.firstFailedAt ?? failedAt).text),
         ]
     }
 
-    private func moveAside(_ message: inout Message) {
-        if let expiration = message.properties.expiration {
-            message.properties.expiration = nil
-            message.properties.headers["x-original-expiration"] = .string(expiration)
+    // MARK: Notes
+
+    /// What is left of a message that no broker takes: enough to know it by, and to ask its sender for it.
+    private func note(of original: Message, isShort: Bool) -> Message {
+        let properties = original.properties
+        var json = JSONWriter(capacity: 1024)
+        json.beginObject()
+        json.name("reason")
+        json.string(reason)
+        json.name("size")
+        json.whole(Int64(original.body.count))
+        json.name("sha256")
+        json.string(SHA256.digest(of: original.body))
+        if !isShort {
+            json.name("properties")
+            json.properties(properties)
+            json.name("headers")
+            json.table(properties.headers)
         }
-        if let userID = message.properties.userID {
-            message.properties.userID = nil
-            message.properties.headers["x-original-user-id"] = .string(userID)
+        json.endObject()
+        return Message(
+            body: json.bytes,
+            properties: MessageProperties(
+                contentType: "application/json", deliveryMode: .persistent,
+                correlationID: isShort ? nil : properties.correlationID,
+                messageID: isShort ? nil : properties.messageID,
+                timestamp: properties.timestamp, type: isShort ? nil : properties.type,
+                appID: isShort ? nil : properties.appID))
+    }
+}
+
+extension JSONWriter {
+    /// Those that are set, but for the headers.
+    fileprivate mutating func properties(_ properties: MessageProperties) {
+        beginObject()
+        for (name, text) in [
+            ("content_type", properties.contentType), ("content_encoding", properties.contentEncoding),
+            ("correlation_id", properties.correlationID), ("reply_to", properties.replyTo),
+            ("expiration", properties.expiration), ("message_id", properties.messageID), ("type", properties.type),
+            ("user_id", properties.userID), ("app_id", properties.appID),
+        ] {
+            guard let text else { continue }
+            member(name)
+            string(text)
         }
-        for name in ["CC", "BCC"] {
-            if let value = message.properties.headers.removeValue(forKey: name) {
-                message.properties.headers["x-original-\(name.lowercased())"] = value
-            }
+        if let mode = properties.deliveryMode {
+            name("delivery_mode")
+            whole(Int64(mode.rawValue))
         }
+        if let priority = properties.priority {
+            name("priority")
+            whole(Int64(priority))
+        }
+        if let timestamp = properties.timestamp {
+            name("timestamp")
+            whole(timestamp)
+        }
+        endObject()
     }
 }

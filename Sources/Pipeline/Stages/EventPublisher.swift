@@ -9,19 +9,22 @@ package struct EventPublisher: Sendable {
     private let publisher: Publisher
     private let topology: Topology
     private let metrics: WorkerMetrics
+    private let refusals: PublishRefusals
     private let logger: Logger
 
     /// - Parameters:
     ///   - connection: used for publishing only, since a broker short of memory stops reading a publisher's socket.
     ///   - window: how many messages may be unconfirmed at once.
+    ///   - refusalMemory: how long a refusal counts that nothing has been published after.
     package init(
-        appID: String, connection: AMQPConnection, topology: Topology, window: Int, metrics: WorkerMetrics,
-        logger: Logger
+        appID: String, connection: AMQPConnection, topology: Topology, window: Int,
+        refusalMemory: Duration = .seconds(660), metrics: WorkerMetrics, logger: Logger
     ) async throws {
         self.appID = appID
         self.connection = connection
         self.topology = topology
         self.metrics = metrics
+        refusals = PublishRefusals(memory: refusalMemory)
         self.logger = logger
         publisher = try await connection.publisher(window: window)
     }
@@ -31,22 +34,21 @@ package struct EventPublisher: Sendable {
         context.message(of: event, from: appID)
     }
 
+    /// Why the broker takes nothing from this service at the moment, in a line; nil while it does.
+    package var refusal: String? { refusals.reason }
+
     /// Returns when the broker has confirmed; throws as `Publisher.publish` does.
-    package func publish(_ message: Message, to exchange: PipelineExchange) async throws {
-        try await publish(message, exchange: exchange.rawValue, routingKey: "")
-    }
-
-    /// Returns when the broker has confirmed that the message is in the dead-letter queue.
-    package func publish(_ message: Message, toDeadLettersOf queue: PipelineQueue) async throws {
-        try await publish(message, exchange: "", routingKey: queue.deadLetterQueue)
-    }
-
-    private func publish(_ message: Message, exchange: String, routingKey: String) async throws {
+    package func publish(_ message: Message, to target: PublishTarget) async throws {
         do {
-            try await publisher.publish(message, to: exchange, routingKey: routingKey, mandatory: true)
+            try await publisher.publish(
+                message, to: target.exchange, routingKey: target.routingKey, mandatory: true)
             metrics.published(.confirmed)
+            refusals.taken(by: target)
         } catch let error as AMQPError {
-            if let result = Self.result(of: error) { metrics.published(result) }
+            if let result = Self.result(of: error) {
+                metrics.published(result)
+                if result != .unknown { refusals.refused(by: target, error) }
+            }
             if error.code == .returned || error.code == .notFound { await restoreTopology(after: error) }
             throw error
         }

@@ -10,7 +10,10 @@ package enum OrderEvent: Sendable {
     case paid(Payment, OrderIdentity)
     case shipped(Shipment, OrderIdentity)
     case notified(Notification, OrderIdentity)
-    /// A message went to a dead-letter queue. The identity is what its `correlation_id` says, where it has one.
+    /// A message failed for now and comes back after a while; `attempt` counts all of its attempts. As with a dead letter, the
+    /// identity is nil where the message does not state it.
+    case retried(PipelineQueue, OrderIdentity?, attempt: Int64, after: RetryDelay, reason: String)
+    /// A message went to a dead-letter queue.
     case deadLettered(PipelineQueue, OrderIdentity?, reason: String)
     /// The broker delivered a message that it had delivered before.
     case redelivered(PipelineQueue)

@@ -12,9 +12,11 @@ package struct RetryPolicy: Sendable, Equatable {
         self.longest = longest
     }
 
-    /// Five times within a few seconds: enough for a leader's election or a queue's creation, short enough that the
-    /// message soon goes back to where another consumer can try.
-    package static let inPlace = RetryPolicy(attempts: 5, first: .milliseconds(100), longest: .seconds(2))
+    /// A few times within half a second: what takes longer to pass is waited for in a queue, where it keeps nobody busy.
+    package static let inPlace = RetryPolicy(attempts: 3, first: .milliseconds(100), longest: .seconds(1))
+
+    /// Without end, for what waits for the broker.
+    package static let steadfast = RetryPolicy(attempts: .max, first: .milliseconds(200), longest: .seconds(30))
 
     /// The pause after so many failures, nil when it has been tried often enough.
     ///

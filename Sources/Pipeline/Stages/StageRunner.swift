@@ -1,49 +1,56 @@
 package import ActorBus
 package import Logging
 
-/// How much a consumer takes at once, and how long it may take to finish.
+/// How much a consumer takes at once.
 package struct Intake: Sendable, Equatable {
     /// Deliveries that the broker may hand out before they are settled.
     package let prefetch: UInt16
     /// Messages in work at once.
     package let concurrency: Int
-    /// How long messages in work may take once the task is cancelled.
-    package let drainTimeout: Duration
+    /// How long a message may be in work, below the broker's `consumer_timeout` (30 minutes by default).
+    package let handlerTimeout: Duration
 
-    package init(prefetch: UInt16, concurrency: Int, drainTimeout: Duration) {
+    package init(prefetch: UInt16, concurrency: Int, handlerTimeout: Duration = .seconds(1_500)) {
         self.prefetch = prefetch
         self.concurrency = concurrency
-        self.drainTimeout = drainTimeout
+        self.handlerTimeout = handlerTimeout
     }
 }
 
 /// Carries messages through a stage: consume, decode, decide, publish with confirm, acknowledge.
 ///
-/// No path destroys a message. What cannot be read goes to the dead-letter queue; what fails for another reason than
-/// its own is tried again a few times, and then goes back to its queue.
+/// No path destroys a message. What cannot be read goes to the dead-letter queue; what fails for now is tried again a few
+/// times, waits in retry queues, and is a dead letter in the end. A message goes back to its queue only when this process
+/// cannot go on with it: the drain time is over, or publishing has ended for good.
 package struct StageRunner<Work: Stage>: Sendable {
     private let stage: Work
     private let publisher: EventPublisher
+    private let patient: PatientPublisher
+    private let router: FailureRouter
+    private let policy: FailurePolicy
     private let effects: SharedEffects
     private let metrics: WorkerMetrics
     private let queueMetrics: WorkerMetrics.Queue
     private let workInHand: WorkInHand
     private let observer: PipelineObserver
-    private let retry: RetryPolicy
     private let logger: Logger
 
+    /// - Parameter patience: how long a missing right to publish is waited for before the service ends.
     package init(
         _ stage: Work, publisher: EventPublisher, effects: SharedEffects, metrics: WorkerMetrics,
-        workInHand: WorkInHand, observer: PipelineObserver, retry: RetryPolicy = .inPlace, logger: Logger
+        workInHand: WorkInHand, observer: PipelineObserver, policy: FailurePolicy = FailurePolicy(),
+        patience: Duration = .seconds(60), logger: Logger
     ) {
         self.stage = stage
         self.publisher = publisher
+        patient = PatientPublisher(publisher, patience: patience, logger: logger)
+        router = FailureRouter(stage.queue, policy, patient, observer: observer, logger: logger)
+        self.policy = policy
         self.effects = effects
         self.metrics = metrics
         queueMetrics = metrics.queue(stage.queue.rawValue)
         self.workInHand = workInHand
         self.observer = observer
-        self.retry = retry
         self.logger = logger
     }
 
@@ -51,11 +58,11 @@ package struct StageRunner<Work: Stage>: Sendable {
     ///
     /// Throws `AMQPError` with `drainTimedOut` when that took too long (what was in work is back in its queue then), or
     /// with what the broker said when it does not allow to consume or to publish.
-    package func run(on connection: AMQPConnection, _ intake: Intake) async throws {
+    package func run(on connection: AMQPConnection, _ intake: Intake, _ drain: DrainTime) async throws {
         let (refusals, refuse) = AsyncStream<AMQPError>.makeStream(bufferingPolicy: .bufferingOldest(1))
         let refusal = try await withThrowingTaskGroup(of: AMQPError?.self) { group in
             group.addTask {
-                try await consume(on: connection, intake) { refuse.yield($0) }
+                try await consume(on: connection, intake, drain) { refuse.yield($0) }
                 return nil
             }
             group.addTask { await refusals.first { _ in true } }
@@ -70,23 +77,26 @@ package struct StageRunner<Work: Stage>: Sendable {
 
     /// Consumes until the task is cancelled and what was in work is finished. `refuse` is told what can never work.
     private func consume(
-        on connection: AMQPConnection, _ intake: Intake, _ refuse: @escaping @Sendable (AMQPError) -> Void
+        on connection: AMQPConnection, _ intake: Intake, _ drain: DrainTime,
+        _ refuse: @escaping @Sendable (AMQPError) -> Void
     ) async throws {
-        do {
+        let stop = StopSignal()
+        try await withTaskCancellationHandler {
+            // On the connection's thread: what a message needs of Swift is done where it arrives.
             try await connection.process(
                 stage.queue.rawValue, prefetch: intake.prefetch, concurrency: intake.concurrency,
-                drainTimeout: intake.drainTimeout, executorPreference: connection.taskExecutor
+                drainTimeout: drain.left, handlerTimeout: intake.handlerTimeout,
+                executorPreference: connection.taskExecutor
             ) { delivery in
-                await settle(delivery, refuse)
+                await settle(delivery, stop, refuse)
             }
-        } catch var error as AMQPError where error.code == .drainTimedOut {
-            error.remedy = "give more time with --drain-timeout"
-            throw error
+        } onCancel: {
+            stop.stop()
         }
     }
 
     private func settle(
-        _ delivery: Delivery, _ refuse: @escaping @Sendable (AMQPError) -> Void
+        _ delivery: Delivery, _ stop: StopSignal, _ refuse: @escaping @Sendable (AMQPError) -> Void
     ) async -> Settlement {
         queueMetrics.began(redelivered: delivery.redelivered)
         workInHand.begin()
@@ -96,45 +106,76 @@ package struct StageRunner<Work: Stage>: Sendable {
         }
         if delivery.redelivered { observer(.redelivered(stage.queue)) }
         do {
-            let outcome = try await work(on: delivery)
+            let outcome = try await work(on: delivery, stop)
             queueMetrics.settled(outcome)
             return .acknowledge
-        } catch let error as AMQPError where error.code == .accessRefused {
-            // No attempt and no other replica of ours will be allowed what this one is not; the service ends.
-            refuse(error)
-            queueMetrics.settled(.requeued)
-            return .requeue
         } catch {
-            // Whatever it was, the message is whole and can be had again; a cancelled task ran out of drain time.
-            if !(error is CancellationError) {
+            if let error = error as? AMQPError {
                 logger.error("Given back to \(stage.queue.rawValue): \(error)", metadata: Self.metadata(of: delivery))
+                // No attempt and no other replica of ours will be allowed what this one is not; the service ends.
+                if PublishFailure(error) == .right { refuse(error) }
+                // In hand until nothing more is taken, or it would be handed out here again.
+                await stop.sleep(for: .seconds(30))
             }
-            // Lest a message that comes back at once keeps machine and broker busy. A cancelled task does not wait.
-            try? await Task.sleep(for: .seconds(1))
             queueMetrics.settled(.requeued)
             return .requeue
         }
     }
 
-    private func work(on delivery: Delivery) async throws -> WorkerMetrics.Outcome {
+    /// Throws `AMQPError` where nothing can be published any more, and `CancellationError` where the time is over.
+    private func work(on delivery: Delivery, _ stop: StopSignal) async throws -> WorkerMetrics.Outcome {
         let event: Work.Event
         do {
             if let fault = delivery.headersFault { throw MalformedMessage("the headers cannot be read: \(fault)") }
             event = try Work.Event(json: delivery.body)
         } catch let malformed as MalformedMessage {
-            return try await bury(delivery, .malformed, reason: malformed.reason)
+            return try await router.bury(unreadable(delivery, malformed), .malformed)
         }
         let context = EventContext(of: event, properties: delivery.properties)
-        let answer = try await inPlace(delivery) { try await stage.handle(event, of: context.identity) }
+        func failed(_ failures: Int, _ reason: String) -> FailedMessage {
+            FailedMessage(
+                message: delivery.message, exchange: delivery.exchange, failures: failures, reason: reason,
+                orderID: event.orderID, identity: context.identity)
+        }
+
+        var failures = 0
+        let answer: StageAnswer?
+        attempts: while true {
+            do {
+                answer = try await stage.handle(event, of: context.identity)
+                break attempts
+            } catch {
+                failures += 1
+                if error is CancellationError, Task.isCancelled {
+                    guard !stop.isStopped else { throw error }
+                    // Not the end of this service, but of the time that a message may be in work. What is done about
+                    // it needs a task that is not cancelled.
+                    let overdue = failed(failures, "it was not finished in the time that a message may be in work")
+                    return try await Task { try await router.tryLater(overdue) }.value
+                }
+                let history = FailureHistory(of: delivery.properties.headers)
+                guard
+                    case .inPlace(let pause) = policy.step(
+                        afterFailures: failures, history, jitter: .random(in: 0...1))
+                else { return try await router.tryLater(failed(failures, "\(error)")) }
+                logger.warning("Attempt \(failures) failed: \(error)", metadata: Self.metadata(of: delivery))
+                try await Task.sleep(for: pause)
+            }
+        }
         guard let answer else { return .acknowledged }
         if let publication = answer.publication {
-            let message = publisher.message(of: publication, context)
-            let exchange = type(of: publication).exchange
             do {
-                try await inPlace(delivery) { try await publisher.publish(message, to: exchange) }
+                try await patient.publish(
+                    publisher.message(of: publication, context),
+                    to: .exchange(type(of: publication).exchange.rawValue), refusals: policy.inPlace,
+                    Self.metadata(of: delivery))
             } catch let error as AMQPError where error.code == .invalidMessage {
                 // It would not become sendable by being tried again.
-                return try await bury(delivery, .rejected, reason: error.description)
+                return try await router.bury(failed(failures + 1, error.description), .rejected)
+            } catch let error as AMQPError where PublishFailure(error) == .refused {
+                return try await router.tryLater(failed(failures + policy.inPlace.attempts, error.description))
+            } catch let error as AMQPError where PublishFailure(error) == .message {
+                return try await router.tryLater(failed(failures + 1, error.description))
             }
         }
         // Counted only now: what was not confirmed has not happened.
@@ -146,51 +187,11 @@ package struct StageRunner<Work: Stage>: Sendable {
         return .acknowledged
     }
 
-    /// Sends a message to its dead-letter queue; returns when it is there.
-    private func bury(
-        _ delivery: Delivery, _ fault: DeadLetter.Fault, reason: String
-    ) async throws -> WorkerMetrics.Outcome {
-        let letter = DeadLetter(
-            fault, reason: reason, attempts: 1, exchange: delivery.exchange, queue: stage.queue, failedAt: .now())
-        try await inPlace(delivery) {
-            do {
-                try await publisher.publish(letter.message(of: delivery.message), toDeadLettersOf: stage.queue)
-            } catch let error as AMQPError where error.code == .invalidMessage {
-                let bare = letter.messageWithoutOriginalHeaders(of: delivery.message)
-                try await publisher.publish(bare, toDeadLettersOf: stage.queue)
-            }
-        }
-        logger.warning(
-            "Moved to \(stage.queue.deadLetterQueue): \(letter.reason)", metadata: Self.metadata(of: delivery))
-        let identity = delivery.properties.correlationID.map { OrderIdentity($0) }
-        observer(.deadLettered(stage.queue, identity, reason: letter.reason))
-        return .deadLettered
-    }
-
-    /// Tries something again that failed for a reason which may pass.
-    private func inPlace<Value: Sendable>(
-        _ delivery: Delivery, _ operation: () async throws -> Value
-    ) async throws -> Value {
-        var failures = 0
-        while true {
-            do {
-                return try await operation()
-            } catch let error as AMQPError where error.code != .invalidMessage && error.code != .accessRefused {
-                failures += 1
-                try await pause(after: failures, error, delivery)
-            } catch let error where !(error is CancellationError) && !(error is AMQPError) {
-                failures += 1
-                try await pause(after: failures, error, delivery)
-            }
-        }
-    }
-
-    /// Waits before the next attempt; throws the error itself when there is to be none.
-    private func pause(after failures: Int, _ error: any Error, _ delivery: Delivery) async throws {
-        guard let pause = retry.pause(afterFailures: failures, jitter: .random(in: 0...1)) else { throw error }
-        logger.warning(
-            "Attempt \(failures) of \(retry.attempts) failed: \(error)", metadata: Self.metadata(of: delivery))
-        try await Task.sleep(for: pause)
+    private func unreadable(_ delivery: Delivery, _ malformed: MalformedMessage) -> FailedMessage {
+        FailedMessage(
+            message: delivery.message, exchange: delivery.exchange, failures: 1, reason: malformed.reason,
+            orderID: StoredDeadLetter(delivery, of: stage.queue).orderID,
+            identity: delivery.properties.orderIdentity)
     }
 
     private static func age(of moment: Timestamp) -> Duration {

@@ -92,7 +92,8 @@ struct TopologyCommand: CommandGroup {
     static func remedy(for differences: [TopologyDifference]) -> String {
         if differences.contains(where: { if case .different = $0.finding { true } else { false } }) {
             return
-                "what is another stays another: use what the broker holds (see --queue-type), or delete it when it is empty"
+                "a queue keeps its arguments for life: use what the broker holds (see --queue-type), or replace it when it is empty "
+                + "(docs/runbook.md, \"Change the arguments of a queue\")"
         }
         if differences.contains(where: { if case .unknown = $0.finding { true } else { false } }) {
             return "give the user the configure permission, or ask as another user"

@@ -160,8 +160,8 @@ final class Console: Sendable {
 
     private func log(_ event: OrderEvent) {
         switch event {
-        case .placing, .deadLettered, .redelivered:
-            // The first is nobody's business, the second is logged where it happens.
+        case .placing, .retried, .deadLettered, .redelivered:
+            // The first is nobody's business; what failed is logged where it happens.
             return
         case .ordered(let order, let identity):
             loggers[.generator]?.info(

@@ -44,6 +44,8 @@ struct EventLine: Sendable, Equatable {
                     + "there by \(shipment.estimatedDelivery.text.prefix(10))", .yellow)
         case .notified(let notification, _):
             self.init("✉", notification.orderID, "notified", notification.text, .magenta)
+        case .retried(let queue, _, _, let delay, let reason):
+            self.init("↻", nil, "retried", "\(queue.rawValue) again in \(delay) s: \(Self.shown(reason, 200))", .yellow)
         case .deadLettered(let queue, _, let reason):
             self.init("☠", nil, "put aside", "\(queue.deadLetterQueue): \(reason)", .alarm)
         }
@@ -72,7 +74,7 @@ struct EventLine: Sendable, Equatable {
     }
 
     /// What strangers wrote must not reach a terminal as it came.
-    private static func shown(_ text: String) -> String { PrintableText.of(text, limit: 60) }
+    private static func shown(_ text: String, _ limit: Int = 60) -> String { PrintableText.of(text, limit: limit) }
 
     private static func money(_ amount: Money, _ currency: String) -> String {
         (currency == "EUR" ? "€" : shown(currency) + " ") + amount.text

@@ -1,9 +1,11 @@
+import LocalBroker
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// Publishing to a real broker.
-@Suite(.timeLimit(.minutes(5))) struct PublishTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct PublishTests {
     @Test func aConfirmedMessageIsInTheQueue() async throws {
         try await withQueue("confirmed") { connection, queue in
             try await connection.fill(queue, 500)
@@ -143,6 +145,59 @@ import Testing
             #expect(try await connection.inspect(queue: queue).messages >= 298)
             #expect(connection.status.recoveries == 0)
         }
+    }
+
+    /// The broker's words do not always say which message it means, and then each is tried alone.
+    @Test func aRefusedPropertyFailsOnlyItsOwnMessages() async throws {
+        try await withQueue("property") { connection, queue in
+            let publisher = try await connection.publisher()
+            let offending: [Int: MessageProperties] = [
+                50: MessageProperties(replyTo: "amq.rabbitmq.reply-to"), 100: MessageProperties(userID: "eve"),
+                150: MessageProperties(expiration: "never"), 200: MessageProperties(headers: ["CC": 5]),
+            ]
+            let failed = try await withThrowingTaskGroup { group in
+                for number in 0..<300 {
+                    group.addTask {
+                        do {
+                            try await publisher.publish(
+                                Message(text: "\(number)", properties: offending[number] ?? MessageProperties()),
+                                to: "",
+                                routingKey: queue)
+                            return nil as Int?
+                        } catch let error as AMQPError {
+                            #expect(error.code == .preconditionFailed, "\(error)")
+                            return number
+                        }
+                    }
+                }
+                return try await group.reduce(into: [Int]()) { if let number = $1 { $0.append(number) } }
+            }
+            #expect(failed.sorted() == [50, 100, 150, 200])
+            #expect(try await connection.inspect(queue: queue).messages >= 296)
+            #expect(connection.status.recoveries == 0)
+        }
+    }
+
+    /// RabbitMQ has a name for the default exchange that is in no message.
+    @Test func aMissingRightOnTheDefaultExchangeIsKnownForWhatItIs() async throws {
+        let broker = try await SharedBroker.quiet.value
+        let (user, queue) = (unique("writer"), unique("default"))
+        try await broker.rabbitmqctl(["add_user", user, "secret"])
+        try await broker.rabbitmqctl(["set_permissions", user, "", "^amq.fanout$", ""])
+        var configuration = broker.configuration
+        (configuration.user, configuration.password) = (user, "secret")
+        try await withConnection(to: configuration) { connection in
+            let publisher = try await connection.publisher()
+            let allowed = (0..<20).map { number in
+                Task { try await publisher.publish(Message(text: "\(number)"), to: "amq.fanout", mandatory: false) }
+            }
+            let error = await #expect(throws: AMQPError.self) {
+                try await publisher.publish(Message(text: "not allowed"), to: "", routingKey: queue)
+            }
+            #expect(error?.code == .accessRefused, "\(String(describing: error))")
+            for publish in allowed { try await publish.value }
+        }
+        try await broker.rabbitmqctl(["delete_user", user])
     }
 
     @Test func tenMegabytesComeBackWhole() async throws {

@@ -78,14 +78,61 @@ import Testing
         #expect(again.properties.headers["x-error"] == "rejected")
     }
 
-    @Test func `without the original headers it still says why`() {
-        let original = Message(body: [9], properties: MessageProperties(headers: ["big": "…"], correlationID: "c"))
-        let message = Self.letter.messageWithoutOriginalHeaders(of: original)
-        #expect(message.body == [9])
-        #expect(message.properties.correlationID == "c")
-        #expect(message.properties.headers["big"] == nil)
-        #expect(message.properties.headers["x-reason"] == "items is missing")
-        #expect(message.properties.headers["x-headers-dropped"] != nil)
+    /// A property by which brokers act, or a header by which they send it elsewhere, is no reason to lose the rest.
+    @Test func `each form has less of the message, and all say why`() throws {
+        let original = Message(
+            body: [9, 9],
+            properties: MessageProperties(
+                contentType: "text/x", contentEncoding: "gzip", headers: ["big": "…", "x-attempts": 3, "x-retries": 2],
+                priority: 7, correlationID: "c", replyTo: "amq.rabbitmq.reply-to", messageID: "m", timestamp: 5,
+                type: "order", userID: "eve", appID: "shop"))
+        var letters: [BurialForm: Message] = [:]
+        for form in BurialForm.allCases {
+            let letter = Self.letter.message(of: original, as: form)
+            letters[form] = letter
+            let headers = letter.properties.headers
+            #expect(headers["x-reason"] == "items is missing" && headers["x-error"] == "malformed", "\(form)")
+            #expect(headers["x-attempts"] == 1 && headers["x-original-exchange"] == "orders", "\(form)")
+            #expect(headers["x-original-queue"] == "payment_processor_queue", "\(form)")
+            #expect(headers["x-retries"] == nil && headers["x-first-failed-at"] != nil, "\(form)")
+            #expect(letter.properties.deliveryMode == .persistent, "\(form)")
+            #expect(letter.properties.userID == nil && letter.properties.replyTo == nil, "\(form)")
+            #expect((headers["x-buried-as"] == "note") == (form == .note || form == .shortNote), "\(form)")
+        }
+        let whole = try #require(letters[.whole])
+        #expect(whole.body == [9, 9] && whole.properties.priority == 7)
+        #expect(whole.properties.headers["big"] == "…")
+        #expect(whole.properties.headers["x-original-reply-to"] == "amq.rabbitmq.reply-to")
+        let plain = try #require(letters[.withoutProperties])
+        #expect(plain.body == [9, 9] && plain.properties.correlationID == "c" && plain.properties.messageID == "m")
+        #expect(plain.properties.priority == nil && plain.properties.contentEncoding == nil)
+        #expect(plain.properties.headers["x-original-priority"] == 7 && plain.properties.headers["big"] == "…")
+        let bare = try #require(letters[.withoutHeaders])
+        #expect(bare.body == [9, 9] && bare.properties.headers["big"] == nil)
+        #expect(bare.properties.headers["x-headers-dropped"] != nil)
+        let note = try #require(letters[.note])
+        #expect(note.properties.contentType == "application/json" && note.properties.correlationID == "c")
+        #expect(
+            String(decoding: note.body, as: UTF8.self)
+                == #"{"reason":"items is missing","size":2,"#
+                + #""sha256":"31609426297325bdb28c86ab3ceeed4a3c438966733fd61b8aea00ee8b23b7bc","#
+                + #""properties":{"content_type":"text/x","content_encoding":"gzip","correlation_id":"c","#
+                + #""reply_to":"amq.rabbitmq.reply-to","message_id":"m","type":"order","user_id":"eve","#
+                + #""app_id":"shop","delivery_mode":2,"priority":7,"timestamp":5},"#
+                + #""headers":{"big":"…","x-attempts":3,"x-retries":2}}"#)
+        let short = try #require(letters[.shortNote])
+        #expect(
+            String(decoding: short.body, as: UTF8.self).hasPrefix(#"{"reason":"items is missing","size":2,"sha256":"#))
+        #expect(short.body.count < note.body.count && short.properties.correlationID == nil)
+    }
+
+    @Test func `the forms follow one another, and there is an end`() {
+        var (form, seen) = (BurialForm.whole, [BurialForm.whole])
+        while let next = form.next {
+            form = next
+            seen.append(next)
+        }
+        #expect(seen == BurialForm.allCases)
     }
 
     @Test func `a reason stays one line of bounded length`() {

@@ -12,11 +12,16 @@ import Testing
         #expect(
             json["exchanges"]?.map { $0["name"] as? String } == ["orders", "payments", "shipments"])
         #expect(json["exchanges"]?.allSatisfy { $0["type"] as? String == "fanout" } == true)
-        #expect(json["queues"]?.count == 10)
+        #expect(json["queues"]?.count == 35)
+        let main = try #require(json["queues"]?.first { $0["name"] as? String == "payment_processor_queue" })
         #expect(
-            json["queues"]?.allSatisfy {
-                ($0["arguments"] as? [String: String]) == ["x-queue-type": "quorum"]
-            } == true)
+            main["arguments"] as? [String: String] == [
+                "x-queue-type": "quorum", "x-dead-letter-exchange": "",
+                "x-dead-letter-routing-key": "payment_processor_queue.dlq",
+                "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish",
+            ])
+        let retry = try #require(json["queues"]?.first { $0["name"] as? String == "payment_processor_queue.retry.30" })
+        #expect((retry["arguments"] as? [String: Any])?["x-message-ttl"] as? Int == 30_000)
         #expect(json["bindings"]?.count == 5)
         #expect(json["bindings"]?.first?["destination"] as? String == "payment_processor_queue")
         #expect(json["bindings"]?.first?["source"] as? String == "orders")

@@ -81,7 +81,7 @@ package struct OrderBoard: Sendable {
                     reason: PrintableText.of(reason, limit: 200)),
                 at: 0)
             if letters.count > Self.mostLetters { letters.removeLast() }
-        case .redelivered:
+        case .retried, .redelivered:
             break
         }
     }

@@ -90,7 +90,7 @@ package struct RecentOrder: Sendable, Equatable {
             }
         case .deadLettered(let queue, _, _):
             putAside = queue
-        case .redelivered:
+        case .retried, .redelivered:
             break
         }
     }
