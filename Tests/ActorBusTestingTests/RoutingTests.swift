@@ -14,10 +14,11 @@ import Testing
         #expect(ExchangeModel.topic(pattern, matches: key) == isMatch)
     }
 
-    @Test(arguments: [
-        ("all", ["k": "v"] as FieldTable, false), ("all", ["k": "v", "n": 1], true), ("any", ["k": "v"], true),
-        ("any", ["k": "w"], false), ("all", ["k": "v", "n": .int32(1), "more": true], true),
-    ])
+    @Test(
+        arguments: [
+            ("all", ["k": "v"], false), ("all", ["k": "v", "n": 1], true), ("any", ["k": "v"], true),
+            ("any", ["k": "w"], false), ("all", ["k": "v", "n": .int32(1), "more": true], true),
+        ] as [(String, FieldTable, Bool)])
     func headers(mode: String, of message: FieldTable, isMatch: Bool) {
         let wanted: FieldTable = ["x-match": .string(mode), "k": "v", "n": 1]
         #expect(ExchangeModel.headers(wanted, match: message) == isMatch)
