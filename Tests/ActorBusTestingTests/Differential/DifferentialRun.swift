@@ -21,7 +21,7 @@ final class DifferentialRun {
 
     /// The channel that asks after the queues.
     private static let asking: UInt16 = 100
-    private static let patience = Duration.seconds(3)
+    private static let patience = Duration.seconds(10)
 
     init(profile: ScriptGenerator.Profile, seed: UInt64, version: RabbitMQVersion, port: UInt16) throws {
         self.port = port
