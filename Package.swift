@@ -16,6 +16,7 @@ let package = Package(
     name: "actorbus",
     products: [
         .library(name: "ActorBus", targets: ["ActorBus"]),
+        .library(name: "ActorBusTesting", targets: ["ActorBusTesting"]),
         .executable(name: "pipeline-run", targets: ["pipeline-run"]),
         .executable(name: "Benchmarks", targets: ["Benchmarks"]),
         .executable(name: "bench-plain-c", targets: ["bench-plain-c"]),
@@ -54,6 +55,7 @@ let package = Package(
             dependencies: ["COpenSSL", "CRabbitMQ", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict
         ),
+        .target(name: "ActorBusTesting", dependencies: ["ActorBus"], swiftSettings: strict),
         .target(
             name: "LocalBroker",
             dependencies: [
@@ -113,6 +115,11 @@ let package = Package(
         .testTarget(
             name: "ActorBusTests",
             dependencies: ["ActorBus", "LocalBroker", "Testbed", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ActorBusTestingTests",
+            dependencies: ["ActorBus", "ActorBusTesting", "LocalBroker"],
             swiftSettings: strict
         ),
         .testTarget(name: "LocalBrokerTests", dependencies: ["LocalBroker"], swiftSettings: strict),

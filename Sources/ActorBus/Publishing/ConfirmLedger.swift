@@ -61,6 +61,11 @@ struct ConfirmLedger<Entry> {
         return nil
     }
 
+    /// Whether any unanswered entry satisfies `matches`.
+    func contains(where matches: (Entry) -> Bool) -> Bool {
+        (0..<entries.count).contains { entries[$0].map(matches) ?? false }
+    }
+
     /// Looks at every unanswered entry, in order of publication.
     func forEach(_ body: (Entry) -> Void) {
         for position in 0..<entries.count {

@@ -130,14 +130,16 @@ final class PublisherCore: ChannelUser {
         guard let renewal, isRenewing(now: now), let channel, !channel.isClosing, channel.outgoing == nil else {
             return nil
         }
-        let isAwaitingAnswers = now < renewal + grace && ledger.first { $0.deadline > now } != nil
+        let isAwaitingAnswers = now < renewal + grace && ledger.contains { $0.deadline > now }
         return isAwaitingAnswers ? nil : channel
     }
 
     /// When the loop has to turn for this publisher at the latest. While the broker blocks publishing no channel is
     /// replaced, since it would not read that either.
     func wakeUp(isBlocked: Bool) -> Instant? {
-        guard let renewal, let channel, !channel.isClosing, channel.outgoing == nil, !isBlocked else { return nextDeadline }
+        guard let renewal, let channel, !channel.isClosing, channel.outgoing == nil, !isBlocked else {
+            return nextDeadline
+        }
         return .earlier(nextDeadline, Instant.now < renewal ? renewal : renewal + grace)
     }
 

@@ -1,0 +1,107 @@
+internal import ActorBus
+
+/// RabbitMQ's model of AMQP 0-9-1: virtual hosts, users, connections, and a clock that others move.
+///
+/// Pure and on one thread: the same calls in the same order have the same results, in every run and every process.
+final class BrokerModel {
+    enum Alarm: String { case memory, disk }
+
+    let version: RabbitMQVersion
+    /// Milliseconds since the broker began.
+    private(set) var now: Int64 = 0
+    /// Where the broker's clock began, in milliseconds since 1970; what its time stamps count from.
+    var epoch: Int64
+    private(set) var hosts: [String: VirtualHost] = [:]
+    var users: [String: BrokerUser] = [:]
+    private(set) var alarms: Set<Alarm> = []
+    /// How long a delivery may wait for its settlement, in milliseconds; nil for no limit.
+    var consumerTimeout: Int64? = 1_800_000
+    var record = BrokerRecord()
+    private var connections: [ConnectionModel] = []
+    private var connectionCount: UInt64 = 0
+    private var nameCount: UInt64 = 0
+    private var messageCount: UInt64 = 0
+
+    init(version: RabbitMQVersion, epoch: Int64) {
+        self.version = version
+        self.epoch = epoch
+        addHost("/")
+        users["guest"] = BrokerUser(name: "guest", password: "guest", permissions: ["/": .init()])
+    }
+
+    func addHost(_ name: String) {
+        if hosts[name] == nil { hosts[name] = VirtualHost(name: name, broker: self) }
+    }
+
+    var secondsSince1970: UInt64 { UInt64((epoch + now) / 1000) }
+
+    // MARK: Connections
+
+    /// A connection for a user who is logged in; throws 530 where the virtual host is not for him.
+    func connect(
+        user: BrokerUser, host name: String, channelMax: UInt16, capabilities: FieldTable,
+        output: @escaping (ServerMethod, UInt16, Content?) -> Void
+    ) throws(ReplyError) -> ConnectionModel {
+        guard let host = hosts[name] else { throw ReplyError(.notAllowed, "vhost \(name) not found") }
+        guard user.permissions[name] != nil else {
+            throw ReplyError(.notAllowed, "access to vhost '\(name)' refused for user '\(user.name)'")
+        }
+        connectionCount += 1
+        let connection = ConnectionModel(
+            number: connectionCount, broker: self, user: user, host: host, channelMax: channelMax,
+            capabilities: capabilities, output: output)
+        connections.append(connection)
+        return connection
+    }
+
+    func forget(_ connection: ConnectionModel) { connections.removeAll { $0 === connection } }
+
+    /// Closes every connection, as an operator does (`rabbitmqctl close_all_connections`).
+    func closeAllConnections(reason: String) {
+        for connection in connections {
+            connection.close(for: ReplyError(.connectionForced, reason), method: 0)
+        }
+    }
+
+    func set(_ alarm: Alarm, _ isOn: Bool) {
+        if isOn { alarms.insert(alarm) } else { alarms.remove(alarm) }
+        guard alarms.isEmpty else { return }
+        for connection in connections { connection.alarmsAreOver() }
+    }
+
+    // MARK: Time
+
+    /// When something happens by itself: a message or a queue expires, a delivery has waited too long.
+    var nextDeadline: Int64? {
+        var all: [Int64] = []
+        for host in hosts.values { all += host.queues.values.compactMap(\.nextDeadline) }
+        for connection in connections { all += connection.sortedChannels.compactMap(\.nextDeadline) }
+        return all.min()
+    }
+
+    /// Moves the clock, and does all that falls due until then, in the order of the deadlines.
+    func advance(to time: Int64) {
+        while let deadline = nextDeadline, deadline <= time {
+            now = max(now, deadline)
+            for host in hosts.values.sorted(by: { $0.name < $1.name }) {
+                for queue in host.sortedQueues where !queue.isDeleted { queue.passTime() }
+            }
+            for connection in connections { for channel in connection.sortedChannels { channel.passTime() } }
+        }
+        now = max(now, time)
+    }
+
+    // MARK: Names
+
+    func nextMessageNumber() -> UInt64 {
+        messageCount += 1
+        return messageCount
+    }
+
+    /// A name that the broker makes up, such as `amq.gen-000000000000000000000A`.
+    func nextName(_ prefix: String) -> String {
+        nameCount += 1
+        let digits = String(nameCount, radix: 36, uppercase: true)
+        return prefix + String(repeating: "0", count: 22 - digits.count) + digits
+    }
+}

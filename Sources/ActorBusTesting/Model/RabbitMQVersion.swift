@@ -1,0 +1,66 @@
+/// The RabbitMQ that a simulated broker behaves like. Each stands for its series; where the series differ, the
+/// difference has a name here, and the model asks for it by that name.
+public enum RabbitMQVersion: String, Sendable, Hashable, CaseIterable {
+    case threeTen = "3.10.8"
+    case four = "4.0.5"
+    case fourThree = "4.3.6"
+}
+
+extension RabbitMQVersion {
+    enum ConsumerTimeout {
+        /// The channel is closed with 406, whatever the queue's type.
+        case closesChannel
+        /// A quorum queue cancels the consumer; a classic queue has no time-out.
+        case cancelsQuorumConsumer
+    }
+
+    /// Whether a message that comes back by nack or recover counts as one whose delivery failed; one that is rejected,
+    /// or left behind by a channel that ends, always does.
+    var nackIsFailure: Bool { self != .fourThree }
+
+    /// Whether the delivery limit of a quorum queue is for all that comes back, and not for failed deliveries only.
+    var limitCountsEveryReturn: Bool { self != .fourThree }
+
+    /// Whether a dead letter of a quorum queue takes its failed deliveries along, a last rejection among them.
+    var quorumLettersKeepFailures: Bool { self != .threeTen }
+
+    /// The delivery limit of a quorum queue that was declared with none.
+    var defaultDeliveryLimit: Int64? { self == .threeTen ? nil : 20 }
+
+    /// Whether a quorum queue tells with each redelivery how often the message was handed out (`x-acquired-count`),
+    /// beside how often that failed (`x-delivery-count`).
+    var tellsAcquiredCount: Bool { self == .fourThree }
+
+    /// How a refusal of basic.get names the type of a quorum queue: as Erlang prints it, in 4.3.
+    var nameOfQuorumType: String { self == .fourThree ? "<<\"quorum\">>" : "quorum" }
+
+    /// Whether basic.get on a quorum queue tells of zero failed deliveries too.
+    var getTellsZeroFailures: Bool { self == .threeTen }
+
+    /// Whether a dead letter of a classic queue takes its failed deliveries along, and so is called redelivered.
+    var classicLettersKeepFailures: Bool { self == .fourThree }
+
+    /// Whether the bytes of a message's properties count against `x-max-length-bytes` of a quorum queue.
+    var quorumQueuesCountPropertyBytes: Bool { self == .fourThree }
+
+    /// The largest body, in bytes.
+    var maximumMessageSize: Int { self == .threeTen ? 134_217_728 : 16_777_216 }
+
+    /// Whether the broker keeps the deaths of a message itself, and so sets `x-last-death-…`, rather than reading and
+    /// rewriting the header `x-death`.
+    var keepsDeathsItself: Bool { self != .threeTen }
+
+    /// Whether a refusal for want of a permission says which.
+    var namesTheMissingPermission: Bool { self != .threeTen }
+
+    /// Whether a queue declared with no type is stored with `x-queue-type: classic`.
+    var storesTheDefaultQueueType: Bool { self != .threeTen }
+
+    var consumerTimeout: ConsumerTimeout { self == .fourThree ? .cancelsQuorumConsumer : .closesChannel }
+
+    /// Whether an exchange of an unknown type ends the whole connection (503), rather than the channel (406).
+    var unknownExchangeTypeEndsConnection: Bool { self == .threeTen }
+
+    /// How many channels the broker offers.
+    var channelMax: UInt16 { 2047 }
+}
