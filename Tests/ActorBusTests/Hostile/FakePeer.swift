@@ -121,10 +121,10 @@ final class FakePeer: Sendable {
             if try other(frame) { continue }
             switch frame.number {
             case [10, 50]: return try send(Wire.method(10, 51))
-            case [20, 10]: try send(Wire.channelOpenOk(frame.channel))
-            case [20, 40]:
+            case [20, 10]:
                 published[frame.channel] = nil
-                try send(Wire.method(20, 41, channel: frame.channel))
+                try send(Wire.channelOpenOk(frame.channel))
+            case [20, 40]: try send(Wire.method(20, 41, channel: frame.channel))
             case [40, 10]: try send(Wire.method(40, 11, channel: frame.channel))
             case [50, 10]: try send(Wire.method(50, 11, channel: frame.channel, WireBytes().short("q").u32(0).u32(0)))
             case [50, 20]: try send(Wire.method(50, 21, channel: frame.channel))

@@ -170,9 +170,10 @@ import Testing
         }) { broker in
             try await within(.seconds(30), "publishes beside one that is never answered") {
                 let connection = try await AMQPConnection.connect(broker.configuration)
-                let hasty = try await connection.publisher(window: 10, timeout: .seconds(6))
+                let hasty = try await connection.publisher(window: 10, timeout: .seconds(8))
                 let first = try await hasty.send(Message(text: "1"), to: "x")
-                try await Task.sleep(for: .seconds(3))
+                // So long are the others' time-outs behind the first one's.
+                try await Task.sleep(for: .seconds(6))
                 var rest: [PendingConfirm] = []
                 for number in 2...5 { rest.append(try await hasty.send(Message(text: "\(number)"), to: "x")) }
                 let error = await #expect(throws: AMQPError.self) { try await first.confirmed() }
