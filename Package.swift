@@ -44,9 +44,14 @@ let package = Package(
             pkgConfig: "sqlite3",
             providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]
         ),
+        .systemLibrary(
+            name: "COpenSSL",
+            pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]
+        ),
         .target(
             name: "ActorBus",
-            dependencies: ["CRabbitMQ", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["COpenSSL", "CRabbitMQ", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict
         ),
         .target(
@@ -98,9 +103,16 @@ let package = Package(
         ),
         // Plain rabbitmq-c on its ordinary, blocking API: what the benchmarks measure against.
         .executableTarget(name: "bench-plain-c", dependencies: ["CRabbitMQ"], path: "Benchmarks/PlainC"),
+        // What the tests share: logs that are shown on failure, and how RabbitMQ's versions differ.
+        .target(
+            name: "Testbed",
+            dependencies: ["LocalBroker", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/Testbed",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "ActorBusTests",
-            dependencies: ["ActorBus", "LocalBroker", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["ActorBus", "LocalBroker", "Testbed", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict
         ),
         .testTarget(name: "LocalBrokerTests", dependencies: ["LocalBroker"], swiftSettings: strict),
@@ -118,7 +130,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "ActorBus", "LocalBroker", "pipeline-run",
+                "ActorBus", "LocalBroker", "Testbed", "pipeline-run",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict

@@ -43,19 +43,23 @@ final class Guard: Sendable {
 
     private let shared = Shared()
     private let commands: AsyncStream<String>.Continuation
+    /// What marks this broker's processes in their environment, as a variable.
+    let mark: (name: String, value: String)
 
     /// Starts the guard in a session of its own, so that a Ctrl-C on this process's terminal does not reach the broker.
     /// - Parameter lock: the data folder's locked lock file; it is closed here, and the guard keeps its copy.
     init(folder: String, removesFolder: Bool, searchPath: String, lock: FileDescriptor) {
         let (stream, continuation) = AsyncStream.makeStream(of: String.self)
         commands = continuation
+        // With a last letter, so that it is not the beginning of another broker's.
+        mark = (brokerMarkVariable, "\(UInt64.random(in: 0 ... .max)).")
         var options = PlatformOptions()
         options.createSession = true
         let configuration = Configuration(
             executable: .name("sh"),
             arguments: [
                 "-c", guardScript, "local-broker-guard", folder, removesFolder ? "remove" : "keep",
-                "\(Self.orphanGraceSeconds)",
+                "\(Self.orphanGraceSeconds)", mark.value,
             ],
             // Nothing of ours is inherited: a stray RABBITMQ_ or ERL_ variable would change the node.
             environment: .custom(["PATH": searchPath, "HOME": folder, "LC_ALL": Self.locale]),

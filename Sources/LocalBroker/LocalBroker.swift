@@ -23,6 +23,9 @@ public final class LocalBroker: Sendable {
     /// The folder that holds the data and, in `node-1/log` and so on, what each node says.
     public let dataDirectory: String
 
+    /// The version of its server.
+    public var version: BrokerVersion { files.installation.version }
+
     /// How a node's Erlang machine ended.
     public struct NodeExit: Sendable {
         /// As a shell has it: 128 and the number of the signal when a signal killed it.
@@ -55,7 +58,8 @@ public final class LocalBroker: Sendable {
             lock: folder.lock)
         do {
             let ports = try Loopback.freePorts(1 + 2 * options.nodes)
-            let files = NodeFiles(folder: folder, installation: installation, options: options, epmdPort: ports[0])
+            let files = NodeFiles(
+                folder: folder, installation: installation, options: options, epmdPort: ports[0], mark: processes.mark)
             let plans = (1...options.nodes).map {
                 NodePlan(number: $0, amqpPort: ports[2 * $0 - 1], distributionPort: ports[2 * $0])
             }
@@ -174,7 +178,8 @@ public final class LocalBroker: Sendable {
                 ("RABBITMQ_CTL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}"),
             ]
         return try await RabbitMQControl.run(
-            files.installation.rabbitmqctl, arguments: ["--quiet", "--node", plan.erlangName] + arguments,
+            files.installation.running(
+                [files.installation.tree + "/sbin/rabbitmqctl", "--quiet", "--node", plan.erlangName] + arguments),
             variables: variables, timeout: timeout)
     }
 

@@ -13,7 +13,9 @@ public struct LocalBrokerOptions: Sendable {
     public var configuration: [String: String]
     /// How long the whole start may take.
     public var startTimeout: Duration
-    /// Where to look for the server before the usual places: a folder that holds `sbin/rabbitmq-server`.
+    /// Where the server is, instead of the usual places: a folder that holds `sbin/rabbitmq-server`, or, on Linux, one
+    /// that holds another system's `/usr` and `/etc` with its server and Erlang, as `scripts/broker-root` makes.
+    /// Nil for the one that the environment variable `LOCAL_BROKER_INSTALLATION` names, else the newest installed.
     public var installation: String?
 
     /// Options for one node with temporary data, unless said otherwise.

@@ -18,6 +18,8 @@ struct NodeFiles: Sendable {
     let installation: Installation
     let options: LocalBrokerOptions
     let epmdPort: UInt16
+    /// See ``Guard/mark``.
+    let mark: (name: String, value: String)
 
     static let epmdName = "epmd"
 
@@ -26,6 +28,7 @@ struct NodeFiles: Sendable {
     /// The variables that a node and the command-line tools agree on.
     func commonVariables(_ node: NodePlan) -> [(String, String)] {
         [
+            mark,
             ("HOME", folder.path),
             ("RABBITMQ_NODENAME", node.erlangName),
             ("RABBITMQ_DIST_PORT", "\(node.distributionPort)"),
@@ -42,19 +45,19 @@ struct NodeFiles: Sendable {
     func linkServer() throws(LocalBrokerError) {
         let server = folder.path + "/server"
         for name in Posix.names(in: server + "/plugins") { Posix.removeFile("\(server)/plugins/\(name)") }
-        for name in ["sbin", "escript"] where Posix.exists("\(installation.root)/\(name)") {
+        for name in ["sbin", "escript"] where installation.has(name) {
             Posix.removeFile("\(server)/\(name)")
-            try Posix.link("\(server)/\(name)", to: "\(installation.root)/\(name)")
+            try Posix.link("\(server)/\(name)", to: "\(installation.tree)/\(name)")
         }
         for name in try installation.neededPlugins(options.plugins) {
-            try Posix.link("\(server)/plugins/\(name)", to: "\(installation.root)/plugins/\(name)")
+            try Posix.link("\(server)/plugins/\(name)", to: "\(installation.tree)/plugins/\(name)")
         }
     }
 
     func writeEpmdLauncher() throws(LocalBrokerError) {
         try writeLauncher(
-            Self.epmdName, log: "/dev/null", variables: [],
-            command: "epmd -address 127.0.0.1 -port \(epmdPort)")
+            Self.epmdName, log: "/dev/null", variables: [mark],
+            command: ["epmd", "-address", "127.0.0.1", "-port", "\(epmdPort)"])
     }
 
     /// - Parameter seed: the node whose cluster a new node joins when it boots for the first time.
@@ -99,21 +102,22 @@ struct NodeFiles: Sendable {
                 ),
             ]
         try writeLauncher(
-            node.processName, log: log(of: node), variables: variables, command: "sh server/sbin/rabbitmq-server")
+            node.processName, log: log(of: node), variables: variables, command: ["sh", "server/sbin/rabbitmq-server"])
     }
 
     // MARK: -
 
     /// A launch script says who it is and becomes its command.
     private func writeLauncher(
-        _ name: String, log: String, variables: [(String, String)], command: String
+        _ name: String, log: String, variables: [(String, String)], command: [String]
     ) throws(LocalBrokerError) {
+        let words = installation.running(command).map(Self.quoted).joined(separator: " ")
         let exports = variables.map { "export \($0.0)=\(Self.quoted($0.1))" }
         let lines =
             exports + [
                 "echo $$ >run/\(name)",
                 "echo \"started \(name) $$\"",
-                "exec \(command) </dev/null >>\(Self.quoted(log)) 2>&1",
+                "exec \(words) </dev/null >>\(Self.quoted(log)) 2>&1",
             ]
         try Posix.write(lines.joined(separator: "\n") + "\n", to: "\(folder.path)/launch-\(name)")
     }

@@ -17,6 +17,8 @@
 enum Posix {
     static var processIdentifier: Int32 { getpid() }
 
+    static var isRoot: Bool { geteuid() == 0 }
+
     static func environment(_ name: String) -> String? {
         unsafe getenv(name).map { unsafe String(cString: $0) }
     }
@@ -109,7 +111,7 @@ enum Posix {
     }
 
     /// The end of a file, beginning with a whole line; nothing when it cannot be read.
-    static func tail(of path: String, limit: Int = 4096) -> String? {
+    static func tail(of path: String, limit: Int = 8192) -> String? {
         guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec) else { return nil }
         return try? file.closeAfter {
             let size = try file.seek(offset: 0, from: .end)

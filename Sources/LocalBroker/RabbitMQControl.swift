@@ -5,7 +5,7 @@ enum RabbitMQControl {
     private static let outputLimit = 4 << 20
 
     static func run(
-        _ program: String, arguments: [String], variables: [(String, String)], timeout: Duration
+        _ words: [String], variables: [(String, String)], timeout: Duration
     ) async throws -> String {
         var options = PlatformOptions()
         // Of its own, so that ending the tool ends what it started, and Ctrl-C is left to us.
@@ -14,9 +14,9 @@ enum RabbitMQControl {
         var environment: [Environment.Key: String] = [:]
         for (name, value) in variables { environment[Environment.Key(stringLiteral: name)] = value }
         let configuration = Configuration(
-            executable: .name("sh"), arguments: Arguments(["-c", #"exec "$0" "$@""#, program] + arguments),
+            executable: .name("sh"), arguments: Arguments(["-c", #"exec "$0" "$@""#] + words),
             environment: .custom(environment), platformOptions: options)
-        let command = ([program] + arguments).joined(separator: " ")
+        let command = words.joined(separator: " ")
 
         return try await withThrowingTaskGroup(of: String?.self) { group in
             group.addTask {

@@ -86,7 +86,7 @@ private func checkConfirms(from first: UInt64, _ transcript: inout Transcript) {
         }
         transcript.note("step \(step) unanswered", ledger.unanswered)
     }
-    transcript.note("first", ledger.first { $0 % 2 == 0 })
+    transcript.note("first", ledger.next { $0 % 2 == 0 })
     transcript.note("the rest", ledger.removeAll().count)
     transcript.expect("a new channel", ledger.append(1), 1)
 }

@@ -9,6 +9,11 @@
     }
 #endif
 
+/// In place of a file, which there is none of.
+final class SpoolFile: Sendable {
+    func read(into target: UnsafeMutableRawBufferPointer, at offset: Int64) throws(AMQPError) {}
+}
+
 /// In place of the network: what is written can be read again, in pieces of at most `piece` bytes.
 final class Socket {
     private(set) var bytes: [UInt8]

@@ -1,9 +1,10 @@
+import Testbed
 import Testing
 
 /// The pipeline seen from outside: the real `pipeline-run` as child processes, a real broker, and nothing else.
 ///
 /// One after the other, since each keeps two cores busy and some measure time.
-@Suite(.serialized) enum EndToEnd {}
+@Suite(.logsOnFailure, .serialized) enum EndToEnd {}
 
 /// The same under faults of the broker; each test has a broker of its own and mostly waits.
-@Suite(.serialized) enum Faults {}
+@Suite(.logsOnFailure, .serialized) enum Faults {}

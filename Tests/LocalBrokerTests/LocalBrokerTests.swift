@@ -21,14 +21,12 @@ struct LocalBrokerTests {
         let node = try #require(try broker.processIdentifier(node: 0))
         let command = try #require(Posix.read("/proc/\(node)/comm"))
         #expect(command.hasPrefix("beam"), "signals must reach the Erlang machine itself")
-        #expect(processes(of: broker.dataDirectory).contains(node))
+        #expect(processes(of: broker.dataDirectory).contains { $0.identifier == node })
 
         await broker.stop()
         #expect(!isRunning(node))
         #expect(!Posix.exists(broker.dataDirectory))
-        try await eventually(within: .seconds(1), "helpers of the Erlang machine ended") {
-            processes(of: broker.dataDirectory).isEmpty
-        }
+        #expect(processes(of: broker.dataDirectory).isEmpty, "nor helpers of the Erlang machine")
         await broker.stop()
         await #expect(throws: LocalBrokerError.self) { try await broker.rabbitmqctl(["status"]) }
         await #expect(throws: LocalBrokerError.self) { try await broker.restart(node: 0) }
@@ -231,10 +229,12 @@ struct LocalBrokerTests {
         }
     }
 
-    @Test func aStartHasADeadline() async throws {
+    /// At several moments of a start, since at some of them an Erlang machine runs programs of its own.
+    @Test(arguments: [100, 250, 400, 450, 500, 550, 700, 900]) func aStartHasADeadline(_ limit: Int) async throws {
         try await withFolder { folder in
             let error = await #expect(throws: LocalBrokerError.self) {
-                try await LocalBroker.start(LocalBrokerOptions(dataDirectory: folder, startTimeout: .milliseconds(300)))
+                try await LocalBroker.start(
+                    LocalBrokerOptions(dataDirectory: folder, startTimeout: .milliseconds(limit)))
             }
             #expect(error?.code == .timedOut)
             #expect(processes(of: folder).isEmpty)

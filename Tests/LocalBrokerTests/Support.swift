@@ -29,11 +29,23 @@ func isRunning(_ process: Int32) -> Bool {
     return status.split(separator: ")").last?.dropFirst().first != "Z"
 }
 
+/// A process, as a failed test shows it.
+struct RunningProcess: CustomStringConvertible {
+    let identifier: Int32
+    let command: String
+
+    var description: String { "\(identifier): \(command)" }
+}
+
 /// Every process whose environment or arguments name the folder: nodes, port mapper, guard and what they started.
-func processes(of folder: String) -> [Int32] {
-    Posix.names(in: "/proc").compactMap { Int32($0) }.filter { process in
-        guard process != Posix.processIdentifier, isRunning(process) else { return false }
-        return ["environ", "cmdline"].contains { (Posix.read("/proc/\(process)/\($0)") ?? "").contains(folder) }
+func processes(of folder: String) -> [RunningProcess] {
+    Posix.names(in: "/proc").compactMap { Int32($0) }.compactMap { process in
+        guard process != Posix.processIdentifier, isRunning(process) else { return nil }
+        let arguments = Posix.read("/proc/\(process)/cmdline") ?? ""
+        let environment = Posix.read("/proc/\(process)/environ") ?? ""
+        guard (arguments + environment).contains(folder) else { return nil }
+        return RunningProcess(
+            identifier: process, command: String(arguments.map { $0 == "\0" ? " " : $0 }.prefix(200)))
     }
 }
 

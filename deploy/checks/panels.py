@@ -107,13 +107,23 @@ def main():
         asked = sum(len(panel["targets"]) for panel in panels)
         print(f"  {len(panels)} panels, {asked} expressions: {asked - len(faults)} give data with their labels")
 
-        # Rules are evaluated, and say nothing of a pipeline that is well.
-        rules = [rule for group in stage.prometheus("rules")["groups"] for rule in group["rules"]]
-        sick = [
-            f"{rule['name']}: {rule['health']} {rule.get('lastError', '')}" for rule in rules if rule["health"] != "ok"
-        ]
-        records = [rule["name"] for rule in rules if rule["type"] == "recording"]
-        empty = [name for name in records if not stage.prometheus("query", query=name)["result"]]
+        # Rules are evaluated, and record something once their turn has come; what they record needs a few scrapes.
+        rules, sick, records, empty = [], [], [], []
+
+        def all_recorded():
+            rules[:] = [rule for group in stage.prometheus("rules")["groups"] for rule in group["rules"]]
+            sick[:] = [
+                f"{rule['name']}: {rule['health']} {rule.get('lastError', '')}"
+                for rule in rules
+                if rule["health"] != "ok"
+            ]
+            records[:] = [rule["name"] for rule in rules if rule["type"] == "recording"]
+            empty[:] = [name for name in records if not stage.prometheus("query", query=name)["result"]]
+            return rules and not sick and not empty
+
+        began = time.monotonic()
+        while not all_recorded() and time.monotonic() - began < 90:
+            time.sleep(1)
         for name in sick + [f"{name} records nothing" for name in empty]:
             print(f"PROBLEM rule {name}", file=sys.stderr)
         print(f"  {len(rules)} rules are evaluated, {len(records)} of them recorded")

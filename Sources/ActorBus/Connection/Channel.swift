@@ -38,8 +38,12 @@ final class Channel {
     private var content: Content?
     private var properties: MessageProperties?
     private var headersFault: String?
-    private var bodySize = 0
-    private var body: [UInt8] = []
+    private var body = IncomingBody()
+    /// The message that is written piece by piece; nothing else may be sent on the channel meanwhile.
+    var outgoing: OutgoingBody?
+
+    /// Far above what any broker lets through: 512 MiB.
+    private static let largestBody: UInt64 = 1 << 36
 
     init(number: UInt16) { self.number = number }
 
@@ -79,44 +83,40 @@ final class Channel {
 
     /// Handles a content header. Throws ``AMQPError/Code/protocolViolation``.
     func receiveHeader(
-        bodySize: UInt64, properties: MessageProperties, headersFault: String?, maximumBodySize: Int
+        bodySize: UInt64, properties: MessageProperties, headersFault: String?, storage: BodyStorage
     ) throws(AMQPError) {
         guard closed == nil else { return }
-        guard content != nil, self.properties == nil else {
+        guard let content, self.properties == nil else {
             throw AMQPError(.protocolViolation, "a content header that no message was announced for")
         }
-        guard let size = Int(exactly: bodySize), size <= maximumBodySize else {
-            throw AMQPError(
-                .protocolViolation, "a message of \(bodySize) bytes, where at most \(maximumBodySize) are accepted",
-                remedy: "raise maximumBodySize, or lower the broker's max_message_size")
+        guard bodySize <= Self.largestBody else {
+            throw AMQPError(.protocolViolation, "a message of \(bodySize) bytes, which no broker takes")
         }
         self.properties = properties
         self.headersFault = headersFault
-        self.bodySize = size
+        let size = Int64(bodySize)
+        body = if case .return = content {
+            IncomingBody(size: size, storage: .forReturns)
+        } else {
+            IncomingBody(size: size, storage: storage)
+        }
         if size == 0 { try complete() }
     }
 
     /// Handles a piece of a body. Throws ``AMQPError/Code/protocolViolation``.
     func receiveBody(_ bytes: UnsafeRawBufferPointer) throws(AMQPError) {
         guard closed == nil else { return }
-        guard properties != nil, bytes.count <= bodySize - body.count else {
+        guard properties != nil, unsafe body.append(bytes) else {
             throw AMQPError(.protocolViolation, "more of a body than its header announced")
         }
-        if body.isEmpty {
-            body = unsafe Array(bytes)
-            // A peer may announce much and send little: no more than a megabyte is set aside on its word.
-            if bytes.count < bodySize { body.reserveCapacity(min(bodySize, 1 << 20)) }
-        } else {
-            unsafe body.append(contentsOf: bytes)
-        }
-        if body.count == bodySize { try complete() }
+        if body.isWhole { try complete() }
     }
 
     /// Ends the channel: whoever waits for a reply is told, and so is its user.
     func close(_ error: AMQPError) {
         guard closed == nil else { return }
         closed = error
-        (content, properties, body) = (nil, nil, [])
+        (content, properties, body) = (nil, nil, IncomingBody())
         while let waiter = awaited.popFirst() { waiter.reply.resume(throwing: error) }
         user.take()?.channelClosed(error)
     }
@@ -128,8 +128,7 @@ final class Channel {
 
     private func complete() throws(AMQPError) {
         guard let content = content.take(), let properties = properties.take() else { return }
-        let message = Message(body: body, properties: properties)
-        body = []
+        let message = Message(body.take(), properties)
         switch content {
         case .delivery(let header):
             guard user?.delivered(header, message, headersFault: headersFault) ?? true else {

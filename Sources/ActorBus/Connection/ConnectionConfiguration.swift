@@ -35,8 +35,12 @@ public struct ConnectionConfiguration: Sendable {
     /// The shortest and the longest pause between the attempts of a recovery; between them it doubles, with full
     /// jitter.
     public var recoveryDelay: ClosedRange<Duration> = .milliseconds(200)...(.seconds(15))
-    /// The largest body that is accepted from the broker, in bytes. RabbitMQ's own limit is 128 MiB by default.
+    /// The largest delivered body that is held in memory, in bytes. A larger one is spooled, where ``spool`` says so; else
+    /// its bytes are dropped as they arrive, and the delivery says so (``Delivery/bodyFault``). RabbitMQ's own limit is
+    /// 128 MiB by default, and 16 MiB from 4.0 on.
     public var maximumBodySize: Int = 128 << 20
+    /// What becomes of bodies that are too large to be held in memory; nil to hold all up to ``maximumBodySize`` there.
+    public var spool: BodySpool?
     /// Shown by the broker's management page and logs as the connection's name.
     public var name: String = "actorbus"
 

@@ -31,6 +31,9 @@ final class Session {
     private let receiveBuffer = ReceiveBuffer()
     private let pool = WirePool()
     private let names = NameCache()
+    private let storage: BodyStorage
+    /// Messages that are written piece by piece, each on a channel of its own, in turn.
+    private var outgoing = Ring<OutgoingBody>()
     /// By number, from 1 on; what stands at 0 is nothing, since ``control`` is not opened.
     private var channels: [Channel?] = [nil]
     private let control = Channel(number: 0)
@@ -57,6 +60,7 @@ final class Session {
     ) throws(AMQPError) {
         self.endpoint = endpoint
         self.configuration = configuration
+        storage = BodyStorage(configuration)
         socket = try Socket.connecting(to: address)
         heartbeat = HeartbeatMonitor(interval: nil, now: .now)
     }
@@ -209,11 +213,22 @@ final class Session {
     }
 
     func send(_ method: OutgoingMethod, on channel: Channel) throws(AMQPError) {
+        if let outgoing = channel.outgoing { return outgoing.behind.append(method) }
         try sendBuffer.append(method, channel: channel.number, frameMax: frameMax)
     }
 
-    /// Encodes a whole message. Throws ``AMQPError/Code/invalidMessage``, and then nothing is sent.
+    /// Encodes a message, of a large one the beginning; the rest goes when the socket takes it. Throws
+    /// ``AMQPError/Code/invalidMessage``, and then nothing is sent.
     func publish(_ request: PublishRequest, on channel: Channel) throws(AMQPError) {
+        guard request.message.bodySize <= OutgoingBody.encodedAtOnce else {
+            if let body = request.message.largeBody, body.fault != nil { throw body.notKept }
+            try sendBuffer.appendBeginning(
+                of: request.message, exchange: request.exchange, routingKey: request.routingKey,
+                mandatory: request.mandatory, channel: channel.number, frameMax: frameMax)
+            let body = OutgoingBody(request, on: channel)
+            channel.outgoing = body
+            return outgoing.append(body)
+        }
         try sendBuffer.append(
             request.message, exchange: request.exchange, routingKey: request.routingKey, mandatory: request.mandatory,
             channel: channel.number, frameMax: frameMax)
@@ -260,10 +275,43 @@ final class Session {
 
     /// Writes what the socket takes. Throws ``AMQPError/Code/connectionLost``.
     func write(now: Instant) throws(AMQPError) {
-        guard isConnected, !sendBuffer.isEmpty else { return }
-        let before = sendBuffer.count
-        try sendBuffer.write(to: socket)
-        if sendBuffer.count < before { heartbeat.sent(at: now) }
+        guard isConnected else { return }
+        // Bounded, as reading is.
+        var rounds = 16
+        while rounds > 0 {
+            if !outgoing.isEmpty { try encodeBodies() }
+            guard !sendBuffer.isEmpty else { return }
+            let before = sendBuffer.count
+            try sendBuffer.write(to: socket)
+            if sendBuffer.count < before { heartbeat.sent(at: now) }
+            guard sendBuffer.isEmpty, !outgoing.isEmpty else { return }
+            rounds -= 1
+        }
+    }
+
+    /// Whether the rest of a message waits for the socket.
+    var isWritingALargeMessage: Bool { !outgoing.isEmpty }
+
+    /// Encodes a little of the messages that are written piece by piece, a frame of each in turn.
+    private func encodeBodies() throws(AMQPError) {
+        while sendBuffer.count < OutgoingBody.encodedAtOnce, let body = outgoing.popFirst() {
+            // Of a channel that the broker has closed, whatever was under way is void.
+            guard body.channel.outgoing === body else { continue }
+            do {
+                body.position += try sendBuffer.appendBodyFrame(
+                    of: body.request.message, from: body.position, channel: body.channel.number, frameMax: frameMax)
+            } catch {
+                // Half a message cannot be taken back.
+                body.request.fail(error)
+                throw AMQPError(.connectionLost, "a message was cut off, since the rest of it is lost: \(error.message)")
+            }
+            guard body.isWhole else {
+                outgoing.append(body)
+                continue
+            }
+            body.channel.outgoing = nil
+            for method in body.behind { try send(method, on: body.channel) }
+        }
     }
 
     /// What the loop should wait for.
@@ -275,7 +323,8 @@ final class Session {
         deadline = .earlier(deadline, control.nextDeadline)
         for case let channel? in channels { deadline = .earlier(deadline, channel.nextDeadline) }
         return PollInterest(
-            descriptor: socket.descriptor, wantsWrite: connecting != nil || !sendBuffer.isEmpty, deadline: deadline)
+            descriptor: socket.descriptor,
+            wantsWrite: connecting != nil || !sendBuffer.isEmpty || !outgoing.isEmpty, deadline: deadline)
     }
 
     /// Whether the peer counts as dead, unless the socket has something unread.
@@ -341,6 +390,7 @@ final class Session {
         control.close(error)
         let open = channels
         channels = [nil]
+        while let body = outgoing.popFirst() { body.channel.outgoing = nil }
         for case let channel? in open { channel.close(error) }
     }
 
@@ -359,13 +409,19 @@ final class Session {
                 throw AMQPError(.protocolViolation, "a short content header")
             }
             let bodySize = unsafe UInt64(bigEndian: frame.payload.loadUnaligned(fromByteOffset: 4, as: UInt64.self))
+            if let length = unsafe frame.cutFrom {
+                return try unsafe channel(of: frame).receiveHeader(
+                    bodySize: bodySize, properties: MessageProperties(deliveryMode: nil),
+                    headersFault: "the message's header has \(length) bytes, and at most "
+                        + "\(ReceiveBuffer.longestHeader) are read", storage: storage)
+            }
             let list = unsafe UnsafeRawBufferPointer(rebasing: frame.payload[12...])
             guard let decoded = unsafe PropertiesCodec.decode(list, pool: pool, names: names) else {
                 throw AMQPError(.protocolViolation, "a message with malformed properties")
             }
             try unsafe channel(of: frame).receiveHeader(
                 bodySize: bodySize, properties: decoded.properties, headersFault: decoded.headersFault,
-                maximumBodySize: configuration.maximumBodySize)
+                storage: storage)
         case 3: try unsafe channel(of: frame).receiveBody(frame.payload)
         default: break  // A heartbeat; that something came is all it says.
         }
@@ -398,6 +454,8 @@ final class Session {
     private func handle(_ method: IncomingMethod, on channel: Channel) throws(AMQPError) {
         switch method {
         case .channelClose(let reason):
+            // What was being written on it, and what waits behind that, is nothing to the broker any more.
+            channel.outgoing = nil
             try send(.channelCloseOk, on: channel)
             let error = AMQPError(closing: reason, of: "a channel")
             // When both sides close at once each answers the other, and the number is free only then.

@@ -16,6 +16,9 @@ public final class Delivery: Sendable {
     /// Why the message's headers were left out; nil when they were read. Such a message should be put aside, not worked
     /// on.
     public let headersFault: String?
+    /// Why the message's body was not kept, when it was too large to be held in memory and could not be spooled; nil when
+    /// it is at hand. Size and digest are known all the same (``Message/largeBody``).
+    public var bodyFault: String? { message.largeBody?.fault }
 
     private let channel: ConsumerChannel
     private let inbox: Inbox
@@ -34,6 +37,7 @@ public final class Delivery: Sendable {
         self.inbox = inbox
     }
 
+    /// The bytes; none where the body is not held in memory (``Message/largeBody``).
     public var body: [UInt8] { message.body }
     public var properties: MessageProperties { message.properties }
 

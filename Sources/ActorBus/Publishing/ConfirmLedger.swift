@@ -7,6 +7,8 @@ struct ConfirmLedger<Entry> {
     private var entries = Ring<Entry?>()
     /// The sequence number of the first of `entries`.
     private var first: UInt64
+    /// Where the next search begins: behind what the last one found.
+    private var searched: UInt64 = 0
     /// How many messages are unanswered.
     private(set) var unanswered = 0
 
@@ -45,10 +47,16 @@ struct ConfirmLedger<Entry> {
         return true
     }
 
-    /// The first unanswered entry for which `matches` holds, in order of publication.
-    func first(where matches: (Entry) -> Bool) -> Entry? {
-        for position in 0..<entries.count {
-            if let entry = entries[position], matches(entry) { return entry }
+    /// The first unanswered entry for which `matches` holds, behind the one that was found last, or else, before it. In
+    /// order of publication, so that searches in that order look at each entry once.
+    mutating func next(where matches: (Entry) -> Bool) -> Entry? {
+        let start = searched > first ? min(Int(searched - first), entries.count) : 0
+        for range in [start..<entries.count, 0..<start] {
+            for position in range {
+                guard let entry = entries[position], matches(entry) else { continue }
+                searched = first + UInt64(position) + 1
+                return entry
+            }
         }
         return nil
     }
@@ -63,6 +71,7 @@ struct ConfirmLedger<Entry> {
     /// Takes all unanswered entries, in order of publication, and begins anew at 1, as a new channel does.
     mutating func removeAll() -> [Entry] {
         first = 1
+        searched = 0
         unanswered = 0
         return entries.removeAll().compactMap { $0 }
     }

@@ -6,6 +6,8 @@
     let exchange: String
     let routingKey: String
     let mandatory: Bool
+    /// The SHA-256 digest of the body, computed when it is first asked for.
+    private(set) lazy var bodyDigest = message.bodyDigest
     /// Nil once it knows.
     private var receiver: Receiver?
     /// When to give up; set when the thread takes the request.

@@ -81,22 +81,27 @@ final class PublisherCore: ChannelUser {
     /// Encodes what waits, as far as the window, the socket and the broker allow.
     func pump(_ session: Session, now: Instant) {
         guard let channel, !channel.isClosing, session.blocked == nil, !isRenewing(now: now) else { return }
-        while hasPlace, session.hasRoom, let request = waiting.popFirst() {
+        while hasPlace, session.hasRoom, channel.outgoing == nil, let request = waiting.popFirst() {
             guard request.isAwaited else { continue }
             do {
                 try session.publish(request, on: channel)
-                request.wasWritten = true
-                isSuspectUnderWay = request.isSuspect
-                ledger.append(request)
+                wasPublished(request)
             } catch {
                 request.fail(error)
             }
         }
     }
 
+    /// Notes a message of which some may have reached the broker.
+    func wasPublished(_ request: PublishRequest) {
+        request.wasWritten = true
+        isSuspectUnderWay = request.isSuspect
+        ledger.append(request)
+    }
+
     /// Whether messages wait that `pump` could take.
     func wantsToPump(now: Instant) -> Bool {
-        guard let channel, !channel.isClosing, !isRenewing(now: now) else { return false }
+        guard let channel, !channel.isClosing, channel.outgoing == nil, !isRenewing(now: now) else { return false }
         return hasPlace
     }
 
@@ -122,13 +127,15 @@ final class PublisherCore: ChannelUser {
     /// The channel to be closed now, for another to take its place: when what is under way is answered, or has not been
     /// for a second.
     func channelToRenew(now: Instant) -> Channel? {
-        guard let renewal, isRenewing(now: now), let channel, !channel.isClosing else { return nil }
+        guard let renewal, isRenewing(now: now), let channel, !channel.isClosing, channel.outgoing == nil else {
+            return nil
+        }
         return ledger.unanswered == 0 || now >= renewal + .seconds(1) ? channel : nil
     }
 
     /// When the loop has to turn for this publisher at the latest.
     var wakeUp: Instant? {
-        guard let renewal, channel?.isClosing == false else { return nextDeadline }
+        guard let renewal, let channel, !channel.isClosing, channel.outgoing == nil else { return nextDeadline }
         return .earlier(nextDeadline, Instant.now < renewal ? renewal : renewal + .seconds(1))
     }
 
@@ -178,15 +185,18 @@ final class PublisherCore: ChannelUser {
         }
     }
 
-    /// A return says nothing of a number, but comes before its message's confirm: it is the first unanswered message
-    /// that is the same to the last byte, and of messages that are the same each will do.
+    /// A return says nothing of a number, but comes before its message's confirm: it is an unanswered message that is the
+    /// same to the last byte, and of messages that are the same each will do.
+    ///
+    /// RabbitMQ sends returns in the order of publication, so the search goes on from the last, and a window of messages
+    /// is looked through once however many of them come back; only what comes in another order is looked for from the
+    /// start. A broker may add headers to a message and set some of its properties (message interceptors), so when none is
+    /// the same in all of them, one with the same body and names will do.
     func returned(_ message: Message, exchange: String, routingKey: String, reason: AMQPError) {
-        let request = ledger.first { request in
-            request.returned == nil && request.mandatory && request.exchange == exchange
-                && request.routingKey == routingKey
-                && request.message.properties.messageID == message.properties.messageID
-                && request.message.body == message.body
-        }
+        let returned = ReturnedMessage(message, exchange: exchange, routingKey: routingKey)
+        let request =
+            ledger.next { returned.isEqual(to: $0, exactly: true) }
+            ?? ledger.next { returned.isEqual(to: $0, exactly: false) }
         request?.returned = reason
     }
 
@@ -232,6 +242,6 @@ extension PublishRequest {
         guard let text = error.replyText else { return false }
         // What AMQP leaves nameless has this name in RabbitMQ's words.
         let name = exchange.isEmpty ? "amq.default" : exchange
-        return text.contains("exchange '\(name)' in vhost") || text.contains("message size \(message.body.count) ")
+        return text.contains("exchange '\(name)' in vhost") || text.contains("message size \(message.bodySize) ")
     }
 }

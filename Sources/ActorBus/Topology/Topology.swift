@@ -20,8 +20,9 @@ public struct Topology: Sendable, Equatable {
 
     /// Takes in what `more` has; what stands in both by name is `more`'s from then on.
     mutating func merge(_ more: Topology) {
-        exchanges = exchanges.filter { old in !more.exchanges.contains { $0.name == old.name } } + more.exchanges
-        queues = queues.filter { old in !more.queues.contains { $0.name == old.name } } + more.queues
+        exchanges =
+            exchanges.filter { old in !more.exchanges.contains { $0.name.hasSameBytes(as: old.name) } } + more.exchanges
+        queues = queues.filter { old in !more.queues.contains { $0.name.hasSameBytes(as: old.name) } } + more.queues
     }
 
     public init(@TopologyBuilder _ build: () -> Topology) {
@@ -29,7 +30,7 @@ public struct Topology: Sendable, Equatable {
     }
 }
 
-/// An exchange to be declared.
+/// An exchange to be declared. Names are compared byte for byte.
 public struct Exchange: Sendable, Equatable {
     public enum Kind: Sendable, Hashable {
         case direct, fanout, topic, headers
@@ -66,9 +67,15 @@ public struct Exchange: Sendable, Equatable {
         self.internal = `internal`
         self.arguments = arguments
     }
+
+    public static func == (left: Exchange, right: Exchange) -> Bool {
+        left.name.hasSameBytes(as: right.name) && left.kind.name.hasSameBytes(as: right.kind.name)
+            && left.durable == right.durable && left.autoDelete == right.autoDelete
+            && left.internal == right.internal && left.arguments == right.arguments
+    }
 }
 
-/// A queue to be declared, with its bindings.
+/// A queue to be declared, with its bindings. Names are compared byte for byte.
 public struct Queue: Sendable, Equatable {
     public enum Kind: Sendable, Hashable {
         /// Declared with no `x-queue-type`, so equal to what any client declares by default.
@@ -83,6 +90,11 @@ public struct Queue: Sendable, Equatable {
         public var exchange: String
         public var routingKey: String
         public var arguments: FieldTable
+
+        public static func == (left: Binding, right: Binding) -> Bool {
+            left.exchange.hasSameBytes(as: right.exchange) && left.routingKey.hasSameBytes(as: right.routingKey)
+                && left.arguments == right.arguments
+        }
     }
 
     public var name: String
@@ -106,6 +118,12 @@ public struct Queue: Sendable, Equatable {
         self.autoDelete = autoDelete
         self.arguments = arguments
         bindings = []
+    }
+
+    public static func == (left: Queue, right: Queue) -> Bool {
+        left.name.hasSameBytes(as: right.name) && left.kind == right.kind && left.durable == right.durable
+            && left.exclusive == right.exclusive && left.autoDelete == right.autoDelete
+            && left.arguments == right.arguments && left.bindings == right.bindings
     }
 
     /// The queue with one binding more.

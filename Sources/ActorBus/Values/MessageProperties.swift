@@ -123,7 +123,7 @@ public struct MessageProperties: Sendable, Equatable {
         }
     }
 
-    struct Fields: Sendable, Equatable {
+    struct Fields: Sendable {
         var contentType: String?
         var contentEncoding: String?
         var headers: FieldTable = [:]
@@ -139,12 +139,35 @@ public struct MessageProperties: Sendable, Equatable {
         var appID: String?
     }
 
+    /// What a message can be known by when it comes back: all but what a broker may add or change on its way.
+    func isRecognizable(in returned: MessageProperties) -> Bool {
+        let (sent, back) = (all, returned.all)
+        return sent.hasSameTexts(as: back)
+            && sent.headers.allSatisfy { name, value in name == "BCC" || back.headers[name] == value }
+    }
+
     /// Changed only by its one owner, while nobody else has it.
     private final class SharedFields: @unchecked Sendable {
         // Unchecked: `unshared` makes a copy before a change, unless this is the only reference.
         var value: Fields
 
         init(_ value: Fields) { self.value = value }
+    }
+}
+
+extension MessageProperties.Fields: Equatable {
+    /// Texts are compared byte for byte.
+    static func == (left: Self, right: Self) -> Bool {
+        left.hasSameTexts(as: right) && left.expiration.hasSameBytes(as: right.expiration)
+            && left.deliveryMode == right.deliveryMode && left.priority == right.priority
+            && left.timestamp == right.timestamp && left.headers == right.headers
+    }
+
+    fileprivate func hasSameTexts(as other: Self) -> Bool {
+        messageID.hasSameBytes(as: other.messageID) && correlationID.hasSameBytes(as: other.correlationID)
+            && type.hasSameBytes(as: other.type) && contentType.hasSameBytes(as: other.contentType)
+            && contentEncoding.hasSameBytes(as: other.contentEncoding) && replyTo.hasSameBytes(as: other.replyTo)
+            && userID.hasSameBytes(as: other.userID) && appID.hasSameBytes(as: other.appID)
     }
 }
 

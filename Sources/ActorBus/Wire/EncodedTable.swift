@@ -1,5 +1,5 @@
-/// A look at a field table as it stands on the wire, before rabbitmq-c decodes it: whether it is well formed, and how
-/// deep.
+/// A look at a field table as it stands on the wire, before rabbitmq-c decodes it: whether it is well formed, how deep,
+/// and how many values it has.
 ///
 /// rabbitmq-c recurses once a level, so a table some 20,000 deep, which a real broker relays, overflows a thread's
 /// stack. This walk keeps its own stack instead.
@@ -10,6 +10,7 @@ enum EncodedTable {
         /// The tables and arrays around the place where the walk is: their ends, and whether their values have keys.
         var open: [(end: Int, hasKeys: Bool)] = [(length + 4, true)]
         var position = 4
+        var count = 0
         while let scope = open.last {
             if position == scope.end {
                 open.removeLast()
@@ -21,6 +22,8 @@ enum EncodedTable {
             }
             let kind = unsafe bytes[position]
             position += 1
+            count += 1
+            guard count <= FieldValue.maximumCount else { return "it has more than \(FieldValue.maximumCount) values" }
             switch kind {
             case UInt8(ascii: "V"): break
             case UInt8(ascii: "t"), UInt8(ascii: "b"), UInt8(ascii: "B"): position += 1

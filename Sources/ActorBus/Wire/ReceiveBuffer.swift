@@ -9,7 +9,25 @@ internal import Glibc
     private var tail = 0
     private var peak = PeakUse()
 
+    /// What is still to come of a frame that is handed out in pieces.
+    private var unfinished: Unfinished?
+
+    private struct Unfinished {
+        let type: UInt8
+        let channel: UInt16
+        var missing: UInt32
+        /// Whether the rest of it is of no use.
+        let isSkipped: Bool
+    }
+
     private static let smallest = 64 << 10
+    /// What a buffer that is larger than this has, and nothing in it, was for a rare frame.
+    private static let largestKept = 1 << 20
+    /// The longest content header that is read. RabbitMQ sends ones beyond the agreed frame size: where it added headers
+    /// of its own (`x-death`, `x-delivery-count`), and where its `frame_max` was lowered after they were stored.
+    static let longestHeader = 1 << 20
+    /// Class, weight and body size of a content header, and the first flags.
+    private static let headerStart = 14
 
     init() {
         capacity = Self.smallest
@@ -18,11 +36,14 @@ internal import Glibc
 
     deinit { unsafe storage.deallocate() }
 
-    /// A frame as it lies in the buffer; it is gone with the next call of `fill`.
+    /// A frame as it lies in the buffer; it is gone with the next call of `fill`. A body frame longer than agreed comes as
+    /// several, and of a content header that is too long the beginning only.
     @unsafe struct Frame {
         var type: UInt8
         var channel: UInt16
         var payload: UnsafeRawBufferPointer
+        /// Of a content header that is too long, its length.
+        var cutFrom: UInt32?
     }
 
     /// Reads once. Returns how many bytes came, and whether the socket may have more.
@@ -41,6 +62,10 @@ internal import Glibc
     /// The next whole frame, or nil when more has to be read. Throws ``AMQPError/Code/protocolViolation`` for what is
     /// no frame.
     func nextFrame(frameMax: Int) throws(AMQPError) -> Frame? {
+        while let unfinished {
+            if let piece = unsafe try nextPiece(of: unfinished) { return unsafe piece }
+            guard self.unfinished == nil else { return nil }
+        }
         let available = tail - head
         guard available >= 8 else {
             makeRoom(for: 8)
@@ -61,7 +86,25 @@ internal import Glibc
                 .protocolViolation, "a frame of the unknown type \(type)",
                 remedy: "check that the port is AMQP's, not TLS or HTTP")
         }
-        guard let size = Int(exactly: size), size <= frameMax - 8 else {
+        if type == UInt8(AMQP_FRAME_BODY), size > UInt32(frameMax - 8) {
+            head += 7
+            unfinished = Unfinished(type: type, channel: channel, missing: size, isSkipped: false)
+            return unsafe try nextFrame(frameMax: frameMax)
+        }
+        if type == UInt8(AMQP_FRAME_HEADER), size > UInt32(max(Self.longestHeader, frameMax - 8)) {
+            guard available >= 7 + Self.headerStart else {
+                makeRoom(for: 7 + Self.headerStart)
+                return nil
+            }
+            head += 7 + Self.headerStart
+            unfinished = Unfinished(
+                type: type, channel: channel, missing: size - UInt32(Self.headerStart), isSkipped: true)
+            return unsafe Frame(
+                type: type, channel: channel,
+                payload: UnsafeRawBufferPointer(start: start + 7, count: Self.headerStart), cutFrom: size)
+        }
+        let longest = type == UInt8(AMQP_FRAME_HEADER) ? max(Self.longestHeader, frameMax - 8) : frameMax - 8
+        guard let size = Int(exactly: size), size <= longest else {
             throw AMQPError(.protocolViolation, "a frame of \(size) bytes, where \(frameMax) were agreed")
         }
         guard available >= size + 8 else {
@@ -76,9 +119,30 @@ internal import Glibc
             type: type, channel: channel, payload: UnsafeRawBufferPointer(start: start + 7, count: size))
     }
 
+    /// The next piece of a frame that is handed out in several, or nil when more has to be read or the frame is over.
+    private func nextPiece(of frame: Unfinished) throws(AMQPError) -> Frame? {
+        let count = min(UInt32(clamping: tail - head), frame.missing)
+        guard count > 0 || frame.missing == 0 && tail > head else { return nil }
+        let start = unsafe storage + head
+        guard frame.missing > 0 else {
+            guard unsafe start.load(as: UInt8.self) == UInt8(AMQP_FRAME_END) else {
+                throw AMQPError(.protocolViolation, "a frame without its end octet")
+            }
+            head += 1
+            unfinished = nil
+            return nil
+        }
+        head += Int(count)
+        unfinished?.missing -= count
+        if frame.isSkipped { return unsafe try nextPiece(of: unfinished ?? frame) }
+        return unsafe Frame(
+            type: frame.type, channel: frame.channel, payload: UnsafeRawBufferPointer(start: start, count: Int(count)))
+    }
+
     /// Lets go of the memory that a large frame took.
     func shrinkWhenEmpty() {
-        let enough = peak.capacity(from: capacity, smallest: Self.smallest)
+        let enough =
+            capacity > Self.largestKept ? Self.smallest : peak.capacity(from: capacity, smallest: Self.smallest)
         guard head == tail, enough < capacity else { return }
         unsafe storage.deallocate()
         capacity = enough
@@ -93,7 +157,7 @@ internal import Glibc
         let count = tail - head
         if size > capacity {
             // Room for several, since the last one in the buffer is rarely whole, and then has to be moved.
-            let enough = 4 * size
+            let enough = size > 256 << 10 ? size : 4 * size
             let larger = UnsafeMutableRawPointer.allocate(byteCount: enough, alignment: 16)
             unsafe larger.copyMemory(from: storage + head, byteCount: count)
             unsafe storage.deallocate()

@@ -62,6 +62,26 @@ internal import Glibc
     func append(
         _ message: Message, exchange: String, routingKey: String, mandatory: Bool, channel: UInt16, frameMax: Int
     ) throws(AMQPError) {
+        let start = tail - head
+        try appendBeginning(
+            of: message, exchange: exchange, routingKey: routingKey, mandatory: mandatory, channel: channel,
+            frameMax: frameMax)
+        var position: Int64 = 0
+        do {
+            while position < message.bodySize {
+                position += try appendBodyFrame(of: message, from: position, channel: channel, frameMax: frameMax)
+            }
+        } catch {
+            tail = head + start
+            throw error
+        }
+    }
+
+    /// Appends basic.publish and header, behind which the body has to follow, frame by frame. Throws
+    /// ``AMQPError/Code/invalidMessage``, and appends nothing, when either cannot be encoded.
+    func appendBeginning(
+        of message: Message, exchange: String, routingKey: String, mandatory: Bool, channel: UInt16, frameMax: Int
+    ) throws(AMQPError) {
         defer { pool.recycle() }
         let start = tail - head
         do {
@@ -73,16 +93,27 @@ internal import Glibc
             tail = head + start
             throw error
         }
-        unsafe message.body.withUnsafeBytes { body in
-            var position = 0
-            while position < body.count {
-                let length = min(body.count - position, frameMax - Self.frameOverhead)
-                reserve(length + Self.frameOverhead)
-                unsafe (storage + tail + 7).copyMemory(from: body.baseAddress! + position, byteCount: length)
-                closeFrame(type: UInt8(AMQP_FRAME_BODY), channel: channel, payload: length)
-                position += length
+    }
+
+    /// Appends one frame of a body, and returns how many of its bytes. Throws, and appends nothing, when a body that is
+    /// not in memory cannot be read.
+    func appendBodyFrame(
+        of message: Message, from position: Int64, channel: UInt16, frameMax: Int
+    ) throws(AMQPError) -> Int64 {
+        let length = Int(min(message.bodySize - position, Int64(frameMax - Self.frameOverhead)))
+        reserve(length + Self.frameOverhead)
+        let target = unsafe payload(length)
+        switch message.content {
+        case .bytes(let bytes):
+            unsafe bytes.withUnsafeBytes { body in
+                // In memory, so its positions are those of an array.
+                let start = unsafe body.baseAddress! + Int(position)
+                unsafe target.copyMemory(from: UnsafeRawBufferPointer(start: start, count: length))
             }
+        case .large(let body): try unsafe body.read(into: target, at: position)
         }
+        closeFrame(type: UInt8(AMQP_FRAME_BODY), channel: channel, payload: length)
+        return Int64(length)
     }
 
     /// Writes as much as the socket takes. Throws ``AMQPError/Code/connectionLost``.
@@ -109,7 +140,7 @@ internal import Glibc
             let payload = unsafe payload(room)
             unsafe payload.storeBytes(of: UInt16(AMQP_BASIC_CLASS).bigEndian, as: UInt16.self)
             unsafe payload.storeBytes(of: 0, toByteOffset: 2, as: UInt16.self)
-            unsafe payload.storeBytes(of: UInt64(message.body.count).bigEndian, toByteOffset: 4, as: UInt64.self)
+            unsafe payload.storeBytes(of: message.bodySize.bigEndian, toByteOffset: 4, as: Int64.self)
             let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: payload[fixed...])
             if let length = try unsafe PropertiesCodec.encode(message.properties, into: rest, pool: pool) {
                 closeFrame(type: UInt8(AMQP_FRAME_HEADER), channel: channel, payload: fixed + length)

@@ -95,12 +95,12 @@ enum TableCodec {
         return unsafe encoded
     }
 
-    /// A copy of a decoded table. Of a key that stands twice the last value is kept.
+    /// A copy of a decoded table.
     static func decode(_ table: amqp_table_t) -> FieldTable {
         guard unsafe table.num_entries > 0, let entries = unsafe table.entries else { return [:] }
         var decoded = FieldTable(minimumCapacity: unsafe Int(table.num_entries))
         for index in unsafe 0..<Int(table.num_entries) {
-            unsafe decoded[entries[index].key.text] = decode(entries[index].value)
+            unsafe decoded.append(entries[index].key.text, decode(entries[index].value))
         }
         return decoded
     }

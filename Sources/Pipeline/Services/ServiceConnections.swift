@@ -48,6 +48,8 @@ final class ServiceConnections: Sendable {
     func open(_ name: String, consuming queue: PipelineQueue?) async throws -> AMQPConnection {
         var configuration = broker
         configuration.name = "\(context.kind.appID) \(name)"
+        // No body above the limit is read; it goes to the dead-letter queue as it came.
+        configuration.spool = BodySpool(threshold: MessageFields.maximumBytes)
         var logger = context.logger
         logger[metadataKey: "connection"] = .string(name)
         let connection = try await AMQPConnection.connect(configuration, topology: context.topology, logger: logger)
@@ -117,7 +119,7 @@ extension ServiceContext {
                     if end != nil { health.drain() }
                     group.cancelAll()
                     // What work says of an end that has a cause is its consequence.
-                    do { for try await _ in group {} } catch  where end != nil {}
+                    do { for try await _ in group {} } catch { if end == nil { throw error } }
                     if let end { throw end }
                 }
             } catch let consequence {

@@ -103,9 +103,9 @@ package struct DeadLetter: Sendable, Equatable {
         json.name("reason")
         json.string(reason)
         json.name("size")
-        json.whole(Int64(original.body.count))
+        json.whole(original.bodySize)
         json.name("sha256")
-        json.string(SHA256.digest(of: original.body))
+        json.string(original.bodyDigest)
         if !isShort {
             json.name("properties")
             json.properties(properties)

@@ -66,7 +66,8 @@ struct FailureRouter: Sendable {
             fault, reason: failed.reason, attempts: history.attempts + Int64(failed.failures),
             exchange: failed.exchange, queue: queue, failedAt: .now())
         let metadata = metadata(of: failed, letter.attempts)
-        var form = BurialForm.whole
+        // A body that was not kept can be told of, and not published.
+        var form = failed.message.largeBody?.fault == nil ? BurialForm.whole : .note
         var refusals = 0
         while true {
             do {

@@ -131,6 +131,9 @@ package struct StageRunner<Work: Stage>: Sendable {
         let event: Work.Event
         do {
             if let fault = delivery.headersFault { throw MalformedMessage("the headers cannot be read: \(fault)") }
+            if let large = delivery.message.largeBody {
+                throw MalformedMessage("the body has \(large.size) bytes; \(MessageFields.maximumBytes) are the limit")
+            }
             event = try Work.Event(json: delivery.body)
         } catch let malformed as MalformedMessage {
             return try await router.bury(unreadable(delivery, malformed), .malformed)

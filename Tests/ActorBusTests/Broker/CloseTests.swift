@@ -1,9 +1,10 @@
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// The end of a connection, in the middle of work.
-@Suite(.timeLimit(.minutes(5))) struct CloseTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct CloseTests {
     @Test func everythingAfterTheEndThrows() async throws {
         let connection = try await AMQPConnection.connect(try await SharedBroker.quiet.value.configuration)
         let publisher = try await connection.publisher()

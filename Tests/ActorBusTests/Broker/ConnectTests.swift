@@ -1,10 +1,11 @@
 import Logging
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// Opening a connection to a real broker, and what it refuses.
-@Suite(.timeLimit(.minutes(5))) struct ConnectTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct ConnectTests {
     private func refusal(
         topology: Topology = Topology(), changing change: (inout ConnectionConfiguration) -> Void
     ) async throws -> AMQPError {

@@ -1,10 +1,11 @@
 import LocalBroker
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// Deliveries of a real broker as a sequence.
-@Suite(.timeLimit(.minutes(5))) struct DeliveriesTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct DeliveriesTests {
     @Test func thePrefetchBoundsWhatIsUnsettled() async throws {
         try await withQueue("prefetch") { connection, queue in
             try await connection.fill(queue, 50)

@@ -1,9 +1,10 @@
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// The thread under the actor.
-@Suite(.timeLimit(.minutes(5))) struct ExecutorTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct ExecutorTests {
     private actor Counter {
         private nonisolated let thread: BlockingThread
         private var count = 0

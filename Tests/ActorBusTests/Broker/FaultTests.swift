@@ -1,10 +1,11 @@
 import LocalBroker
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// Faults that hurt everybody on the broker: on one of their own, one after the other.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct FaultTests {
+@Suite(.logsOnFailure, .serialized, .timeLimit(.minutes(5))) struct FaultTests {
     /// Who published what, and what came of it.
     private final class Books: Sendable {
         private let state = Lock<(confirmed: Set<String>, unknown: Set<String>, others: [String])>(([], [], []))

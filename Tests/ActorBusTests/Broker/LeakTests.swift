@@ -1,10 +1,13 @@
 import LocalBroker
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// Connections that come and go leave nothing behind. In processes of their own, where nobody else opens and closes things.
-@Suite(.timeLimit(.minutes(5))) struct LeakTests {
+///
+/// One after the other, since each holds a thread of the pool while it waits for its process.
+@Suite(.logsOnFailure, .serialized, .timeLimit(.minutes(5))) struct LeakTests {
     @Test(arguments: [false, true], [false, true])
     func threadsAndDescriptorsAreBackWhereTheyWere(closing: Bool, onThread: Bool) async throws {
         let port = try await SharedBroker.quiet.value.nodes[0].amqpPort

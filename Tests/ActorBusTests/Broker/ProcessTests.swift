@@ -1,10 +1,11 @@
 import Glibc
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// The handler form, on a real broker.
-@Suite(.timeLimit(.minutes(5))) struct ProcessTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct ProcessTests {
     @Test func handlersRunSideBySideUpToTheBound() async throws {
         try await withQueue("bound") { connection, queue in
             try await connection.fill(queue, 40)

@@ -1,10 +1,11 @@
 import LocalBroker
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// Publishing to a real broker.
-@Suite(.timeLimit(.minutes(5))) struct PublishTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct PublishTests {
     @Test func aConfirmedMessageIsInTheQueue() async throws {
         try await withQueue("confirmed") { connection, queue in
             try await connection.fill(queue, 500)

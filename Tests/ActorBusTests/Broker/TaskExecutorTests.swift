@@ -1,9 +1,10 @@
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// Tasks on their connection's own thread.
-@Suite(.timeLimit(.minutes(5))) struct TaskExecutorTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct TaskExecutorTests {
     @Test(arguments: [true, false])
     func handlersRunWhereTheyAreTold(onThread: Bool) async throws {
         try await withQueue("where") { connection, queue in

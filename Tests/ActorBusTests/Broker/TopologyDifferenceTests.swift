@@ -1,10 +1,11 @@
 import LocalBroker
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// What a broker holds otherwise, and what a user may do there; asked without changing anything.
-@Suite(.timeLimit(.minutes(5))) struct TopologyDifferenceTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct TopologyDifferenceTests {
     @Test func whatIsMissingOrAnotherIsSaidAndNothingIsMade() async throws {
         let (exchange, other, queue) = (unique("exchange"), unique("other"), unique("queue"))
         let held = Topology {

@@ -1,9 +1,10 @@
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// A sound stream of a server, with bytes flipped, cut out, doubled and put in: the client neither crashes nor hangs.
-@Suite(.timeLimit(.minutes(5))) struct FuzzTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct FuzzTests {
     /// What a server says up to five deliveries, in the pieces that the client's own frames ask for.
     private static let pieces: [[UInt8]] = {
         let properties = WireBytes().u16(0xFFF8 & ~0x0004).short("text/plain").short("gzip").raw(

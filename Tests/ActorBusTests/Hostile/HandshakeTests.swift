@@ -1,10 +1,11 @@
 import Glibc
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// A server that breaks the handshake, at every point of it: always an error, soon.
-@Suite(.timeLimit(.minutes(5))) struct HandshakeTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct HandshakeTests {
     private func failureOfConnect(
         within limit: Duration = .seconds(10), _ script: @escaping FakeBroker.Script,
         changing change: (inout ConnectionConfiguration) -> Void = { _ in }

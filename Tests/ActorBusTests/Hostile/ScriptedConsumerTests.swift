@@ -1,3 +1,4 @@
+import Testbed
 import Testing
 
 @testable import ActorBus
@@ -5,7 +6,7 @@ import Testing
 /// Ends of consumers and of their channels that cross something else.
 ///
 /// To inspect a queue with a telling name is a test's word to its server, which does what the name says before it answers.
-@Suite(.timeLimit(.minutes(5))) struct ScriptedConsumerTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct ScriptedConsumerTests {
     private static let tag = "actorbus-1"
 
     /// What a broker sends for a channel that it was asked to close.

@@ -1,10 +1,11 @@
 import Glibc
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// Orders of events around publishing that a real broker shows too rarely, or too fast.
-@Suite(.timeLimit(.minutes(5))) struct ScriptedPublishTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct ScriptedPublishTests {
     /// A server that answers no publish until the test lets it, and then the number of the oldest.
     private final class Reluctant: Sendable {
         let seen = Tally()

@@ -1,10 +1,11 @@
 import Glibc
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// Orders of events around consumers, channels and recovery that a real broker shows too rarely.
-@Suite(.timeLimit(.minutes(5))) struct ScriptedRecoveryTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct ScriptedRecoveryTests {
     /// A publisher that is made while a recovery registers the consumers gets its channel all the same.
     @Test func aPublisherMadeDuringARecoveryIsAttached() async throws {
         let (isRegistering, mayRegister) = (Gate(), Gate())

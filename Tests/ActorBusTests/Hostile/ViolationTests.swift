@@ -1,10 +1,11 @@
+import Testbed
 import Testing
 
 @testable import ActorBus
 
 /// A server that breaks the protocol after the login: the connection notices, says why, and recovers when the server has come to its
 /// senses.
-@Suite(.timeLimit(.minutes(5))) struct ViolationTests {
+@Suite(.logsOnFailure, .timeLimit(.minutes(5))) struct ViolationTests {
     /// Lets the first connection be attacked as `attack` says, and looks that the client recovers over the second, and still closes.
     private func recovers(
         _ what: String, consuming: Bool = false, publishing: Bool = false,

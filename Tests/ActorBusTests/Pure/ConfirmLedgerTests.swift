@@ -57,8 +57,8 @@ import Testing
         var ledger = ConfirmLedger<Int>()
         for entry in 1...6 { ledger.append(entry) }
         _ = ledger.answer(2, multiple: false) { _ in }
-        #expect(ledger.first { $0 % 2 == 0 } == 4)
-        #expect(ledger.first { $0 > 6 } == nil)
+        #expect(ledger.next { $0 % 2 == 0 } == 4)
+        #expect(ledger.next { $0 > 6 } == nil)
         var seen: [Int] = []
         ledger.forEach { seen.append($0) }
         #expect(seen == [1, 3, 4, 5, 6])

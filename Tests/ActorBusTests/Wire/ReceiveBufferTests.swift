@@ -7,6 +7,7 @@ import Testing
         var type: UInt8
         var channel: UInt16
         var payload: [UInt8]
+        var cutFrom: UInt32?
     }
 
     /// Reads until `count` frames came, or an error.
@@ -55,8 +56,8 @@ import Testing
 
     @Test(
         arguments: [
-            Wire.frame(3, Array(repeating: 0, count: 4_089)), [1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0],
-            [3, 0, 0, 0x7F, 0xFF, 0xFF, 0xF8, 0],
+            Wire.frame(1, Array(repeating: 0, count: 4_089)), [1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0],
+            [1, 0, 0, 0x7F, 0xFF, 0xFF, 0xF8, 0], [8, 0, 0, 0x7F, 0xFF, 0xFF, 0xF8, 0],
             [1, 0, 0, 0, 0, 0, 0, 0xCD], [0, 0, 0, 0, 0, 0, 0, 0xCE], [4, 0, 0, 0, 0, 0, 0, 0xCE],
             Array("HTTP/1.1 400 Bad Request".utf8),
             Array("AMQP".utf8) + [0, 0, 9, 1], [0x15, 3, 3, 0, 2, 2, 40, 0],
@@ -67,6 +68,62 @@ import Testing
         #expect { try receive(1, from: pair, ReceiveBuffer(), frameMax: 4_096) } throws: {
             ($0 as? AMQPError)?.code == .protocolViolation
         }
+    }
+
+    /// A broker sends ones beyond the agreed size where it added headers of its own, or its frame_max was lowered.
+    @Test(arguments: [4_089, 20_000, 131_065, 1 << 20])
+    func contentHeadersBeyondTheAgreedSizeAreRead(size: Int) async throws {
+        let header = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        let seen = try await receiveAll(Wire.frame(2, channel: 3, header) + Wire.frame(8, []))
+        #expect(seen.count == 2 && seen[1].type == 8)
+        #expect(seen[0].type == 2 && seen[0].channel == 3 && seen[0].payload == header)
+    }
+
+    /// Of one that is too long its beginning is told, which has the body's size, and the next frame is read.
+    @Test(arguments: [(1 << 20) + 1, 5_000_000])
+    func aContentHeaderThatIsTooLongIsSkipped(size: Int) async throws {
+        let header = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        let seen = try await receiveAll(
+            Wire.frame(2, channel: 3, header) + Wire.frame(3, channel: 3, [7]) + Wire.frame(8, []))
+        #expect(seen.map(\.type) == [2, 3, 8])
+        #expect(seen[0].payload == Array(header.prefix(14)) && seen[0].cutFrom == UInt32(size))
+        #expect(seen[1].payload == [7] && seen[1].cutFrom == nil)
+    }
+
+    @Test(arguments: [4_089, 131_065, 3_000_000])
+    func bodyFramesBeyondTheAgreedSizeComeInPieces(size: Int) async throws {
+        let body = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        let seen = try await receiveAll(Wire.frame(3, channel: 3, body) + Wire.frame(8, []))
+        #expect(seen.last?.type == 8)
+        #expect(seen.dropLast().allSatisfy { $0.type == 3 && $0.channel == 3 && !$0.payload.isEmpty })
+        #expect(Array(seen.dropLast().map(\.payload).joined()) == body)
+    }
+
+    @Test(arguments: [(2, 5_000), (2, (1 << 20) + 1), (3, 5_000), (3, 3_000_000)])
+    func aLongFrameWithoutItsEndIsAViolation(type: Int, size: Int) async throws {
+        let bytes = Array(Wire.frame(UInt8(type), Array(repeating: 0, count: size)).dropLast()) + [0]
+        await #expect(throws: AMQPError.self) { try await receiveAll(bytes) }
+    }
+
+    /// Everything in `bytes`, of which the last frame is a heartbeat, by a buffer for frames of 4,096 bytes.
+    private func receiveAll(_ bytes: [UInt8]) async throws -> [Seen] {
+        let pair = try SocketPair()
+        let buffer = ReceiveBuffer()
+        let writing = pair.writeMeanwhile(bytes)
+        var seen: [Seen] = []
+        let deadline = ContinuousClock.now + .seconds(20)
+        while seen.last?.type != 8, ContinuousClock.now < deadline {
+            _ = try buffer.fill(from: pair.socket)
+            while let frame = try unsafe buffer.nextFrame(frameMax: 4_096) {
+                unsafe seen.append(
+                    Seen(
+                        type: frame.type, channel: frame.channel, payload: Array(frame.payload),
+                        cutFrom: frame.cutFrom))
+            }
+            buffer.shrinkWhenEmpty()
+        }
+        await writing.value
+        return seen
     }
 
     @Test func theEndOfTheStreamIsALostConnection() throws {

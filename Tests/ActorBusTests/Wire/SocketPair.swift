@@ -31,16 +31,26 @@ final class SocketPair {
         return all
     }
 
-    func write(_ bytes: [UInt8]) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe send(peer, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
+    func write(_ bytes: [UInt8]) { ActorBusTests.write(bytes, peer) }
+
+    /// Writes more than the socket takes at once, while the caller reads. To be awaited before the pair goes.
+    func writeMeanwhile(_ bytes: [UInt8]) -> Task<Void, Never> {
+        let peer = peer
+        return Task.detached { ActorBusTests.write(bytes, peer) }
     }
 
     func closePeer() { shutdown(peer, CInt(SHUT_RDWR)) }
+}
+
+private func write(_ bytes: [UInt8], _ descriptor: CInt) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        let count = unsafe rest.withUnsafeBytes { bytes in
+            unsafe send(descriptor, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
+        }
+        guard count > 0 else { return }
+        rest = rest.dropFirst(count)
+    }
 }
 
 /// Listening sockets on the loopback interface, on ports that the kernel chooses.

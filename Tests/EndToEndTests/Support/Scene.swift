@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Testbed
 import Testing
 
 /// What one test starts: processes, and a folder for their state. All of it is gone when the test is over.
@@ -71,16 +72,16 @@ final class Scene: Sendable {
 
     private var baseEnvironment: [String: String] {
         var variables = ["PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": folder, "TMPDIR": folder]
-        // What a sanitized or not statically linked build needs.
-        for name in ["LD_LIBRARY_PATH", "ASAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"] {
+        // What a sanitized or not statically linked build needs, and which server private brokers start.
+        for name in ["LD_LIBRARY_PATH", "ASAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS", "LOCAL_BROKER_INSTALLATION"] {
             variables[name] = ProcessInfo.processInfo.environment[name]
         }
         return variables
     }
 
-    fileprivate func end(failed: Bool) async {
+    fileprivate func end() async {
         for child in children.withLock({ $0 }) {
-            if failed { print("--- \(child.report)") }
+            TestLog.current?.note(child.report)
             await child.end()
         }
         do {
@@ -102,9 +103,9 @@ func withScene(_ body: (Scene) async throws -> Void) async throws {
     let scene = try Scene()
     do {
         try await body(scene)
-        await scene.end(failed: false)
+        await scene.end()
     } catch {
-        await scene.end(failed: true)
+        await scene.end()
         throw error
     }
 }

@@ -1,0 +1,78 @@
+internal import Glibc
+
+/// A file without a name for one body. It is gone when it is let go, and with the process however that ends.
+final class SpoolFile: Sendable {
+    private let descriptor: CInt
+
+    private init(descriptor: CInt) { self.descriptor = descriptor }
+
+    deinit { close(descriptor) }
+
+    /// Makes one where `spool` says. Throws with why there can be none.
+    static func make(for spool: BodySpool) throws(SpoolFault) -> SpoolFile {
+        if let folder = spool.folder { return try make(in: folder) }
+        let folders = unsafe getenv("TMPDIR").map { [unsafe String(cString: $0)] } ?? ["/tmp", "/var/tmp"]
+        var reasons: [String] = []
+        for folder in folders {
+            do {
+                let file = try make(in: folder)
+                guard SystemCalls.liesInMemory(file.descriptor) else { return file }
+                reasons.append("'\(folder)' lies in memory")
+            } catch {
+                reasons.append(error.reason)
+            }
+        }
+        throw SpoolFault(reasons.joined(separator: ", "))
+    }
+
+    private static func make(in folder: String) throws(SpoolFault) -> SpoolFile {
+        let path = "\(folder)/actorbus-\(String(UInt64.random(in: 0 ... .max), radix: 16))"
+        let file = try opened(path, O_CREAT | O_EXCL)
+        guard unsafe unlink(path) == 0 else {
+            throw SpoolFault("the name of '\(path)' cannot be taken away: \(Socket.text(errno))")
+        }
+        return file
+    }
+
+    static func opened(_ path: String, _ flags: CInt = 0) throws(SpoolFault) -> SpoolFile {
+        let descriptor = unsafe open(path, O_RDWR | O_CLOEXEC | flags, 0o600)
+        guard descriptor >= 0 else { throw SpoolFault("'\(path)' cannot be opened: \(Socket.text(errno))") }
+        return SpoolFile(descriptor: descriptor)
+    }
+
+    /// Writes all of `bytes` at `offset`.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(SpoolFault) {
+        var written = 0
+        while written < bytes.count {
+            let count = unsafe pwrite(
+                descriptor, bytes.baseAddress! + written, bytes.count - written, off_t(offset) + off_t(written))
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw SpoolFault("the file cannot be written: \(Socket.text(errno))") }
+            written += count
+        }
+    }
+
+    /// Fills `target` from `offset` on.
+    func read(into target: UnsafeMutableRawBufferPointer, at offset: Int64) throws(AMQPError) {
+        var taken = 0
+        while taken < target.count {
+            let count = unsafe pread(
+                descriptor, target.baseAddress! + taken, target.count - taken, off_t(offset) + off_t(taken))
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else {
+                throw AMQPError(
+                    .systemResource,
+                    "the spooled body cannot be read: \(count == 0 ? "it ends early" : Socket.text(errno))",
+                    remedy: "check the disk")
+            }
+            taken += count
+        }
+    }
+}
+
+/// Why a body could not be kept in a file.
+struct SpoolFault: Error {
+    let reason: String
+
+    init(_ reason: String) { self.reason = reason }
+}
