@@ -1,13 +1,15 @@
 # Every target is a short script in scripts/, or one command.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-arm setup-bench setup-deploy setup-image build run test arm bench bench-pipeline lint sanitize
+.PHONY: help setup setup-tests setup-arm setup-bench setup-deploy setup-image build run test test-brokers arm bench bench-pipeline lint sanitize
 .PHONY: deploy-check observe-check image image-check clean
 
 help:
 	@echo "make run            installs what is missing, builds, and runs the whole pipeline with a private RabbitMQ"
 	@echo "                    (flags: make run ARGS=\"--speed max --max-orders 500\"; Ctrl-C drains and stops)"
 	@echo "make test           installs what is missing and runs every test"
+	@echo "make test-brokers   runs the tests that depend on the broker on RabbitMQ 3.10, 4.0 and 4.3"
+	@echo "                    (flags: make test-brokers ARGS=trixie; bookworm has 3.10, trixie 4.0, forky 4.3)"
 	@echo "make build          installs what is missing and leaves .build/release/pipeline-run"
 	@echo "make setup          only installs what is missing"
 	@echo "make lint           checks the format of the sources and the scripts"
@@ -44,6 +46,9 @@ run: build
 
 test: setup-tests
 	@scripts/test
+
+test-brokers: setup-tests
+	@scripts/test-brokers $(ARGS)
 
 bench: setup-bench
 	@exec scripts/bench $(ARGS)

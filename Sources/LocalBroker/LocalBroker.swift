@@ -77,7 +77,12 @@ public final class LocalBroker: Sendable {
 
     /// Throws ``LocalBrokerError`` `notInstalled` where no server is found that ``start(_:)`` could run.
     public static func checkInstalled() throws(LocalBrokerError) {
-        _ = try Installation.find(nil)
+        _ = try installedVersion()
+    }
+
+    /// The version of the server that ``start(_:)`` would run; throws as ``checkInstalled()`` does.
+    public static func installedVersion() throws(LocalBrokerError) -> BrokerVersion {
+        try Installation.find(nil).version
     }
 
     private init(plans: [NodePlan], files: NodeFiles, processes: Guard, startTimeout: Duration) {
@@ -122,10 +127,20 @@ public final class LocalBroker: Sendable {
 
     /// Kills a node with SIGKILL and returns when it is gone; nothing happens when it does not run.
     public func kill(node: Int) async throws {
+        try await end(node, with: Posix.killSignal, within: .seconds(10))
+    }
+
+    /// Ends a node in good order with SIGTERM, as a rolling upgrade does, and returns when it is gone; nothing happens
+    /// when it does not run.
+    public func terminate(node: Int) async throws {
+        try await end(node, with: Posix.terminateSignal, within: .seconds(60))
+    }
+
+    private func end(_ node: Int, with signal: Int32, within limit: Duration) async throws {
         let plan = try plan(node)
         guard let process = processes.process(plan.processName) else { return }
-        Posix.send(Posix.killSignal, to: process)
-        let deadline = ContinuousClock.now + .seconds(10)
+        Posix.send(signal, to: process)
+        let deadline = ContinuousClock.now + limit
         while processes.process(plan.processName) != nil {
             try await wait(until: deadline, for: "the end of \(plan.erlangName)", node: plan)
         }

@@ -9,7 +9,7 @@ func checkMessages(_ transcript: inout Transcript) {
         let order = order(orderID, at: seconds)
         roundTrip(order, &transcript)
         let decided = decisions.payment(
-            orderID: orderID, identity: order.identity(correlationID: nil), milliseconds: 500...2000)
+            orderID: orderID, identity: order.derivedIdentity, milliseconds: 500...2000)
         let answer = ChargeAnswer(
             outcome: decided.outcome, method: decided.method,
             processingTime: ProcessingTime(milliseconds: decided.milliseconds))
@@ -29,7 +29,9 @@ func checkMessages(_ transcript: inout Transcript) {
     for (number, expected) in [
         ("9223372036854775807", "none"),
         ("9223372036854775808", "order_id: expected a whole number of 64 bits, found the number 9223372036854775808"),
-        ("1e3", "order_id: expected a whole number of 64 bits, found the number 1e3"),
+        ("9223372036854775807.0", "none"), ("9.223372036854775807e18", "none"), ("1e3", "none"), ("6.0", "none"),
+        ("1e19", "order_id: expected a whole number of 64 bits, found the number 1e19"),
+        ("6.5", "order_id: expected a whole number of 64 bits, found the number 6.5"),
     ] {
         let body = Array("{\"order_id\":\(number)".utf8) + Array(good)
         transcript.expect("order_id \(number)", fault(body), expected)

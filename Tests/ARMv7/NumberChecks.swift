@@ -52,29 +52,33 @@ private func checkJSONNumbers(_ transcript: inout Transcript) {
         ("2147483647", 2_147_483_647), ("2147483648", 2_147_483_648), ("-2147483649", -2_147_483_649),
         ("4294967296", 4_294_967_296), ("9007199254740993", 9_007_199_254_740_993),
         ("9223372036854775807", .max), ("9223372036854775808", nil), ("-9223372036854775808", .min),
-        ("-9223372036854775809", nil), ("18446744073709551616", nil), ("1.0", nil), ("1e3", nil), ("-0", 0),
+        ("-9223372036854775809", nil), ("18446744073709551616", nil), ("1.0", 1), ("1e3", 1000), ("-0", 0),
+        ("9223372036854775807000e-3", .max), ("-9.223372036854775808e18", .min), ("9223372036854775807.5", nil),
+        ("1e2147483648", nil), ("0e2147483648", 0), ("1e-4294967296", nil),
     ] as [(String, Int64?)] {
         transcript.expect("whole \(text)", number(text)?.wholeNumber, expected)
     }
     for (text, expected) in [
         ("21474836.47", 2_147_483_647), ("21474836.48", 2_147_483_648), ("42949672.96", 4_294_967_296),
-        ("9999999999999999.99", 999_999_999_999_999_999), ("10000000000000000", nil), ("1299.9899999999998", 129_999),
+        ("9999999999999999.99", 999_999_999_999_999_999), ("92233720368547758.07", .max),
+        ("92233720368547758.075", nil), ("184467440737095516.16", nil), ("1299.9899999999998", 129_999),
         ("0.005", 1), ("0.0049999999999999999999999", 0), ("1e6", 100_000_000), ("1000000e-2147483648", 0),
         ("1e2147483647", nil), ("1e2147483648", nil), ("1e4294967296", nil), ("1e-4294967298", 0),
         ("1e99999999999999999999", nil), ("1e-99999999999999999999", 0), ("0e99999999999999999999", 0),
         ("1000000.00000000000000000000000001", 100_000_000),
     ] as [(String, Int64?)] {
-        transcript.expect("hundredths of \(text)", number(text)?.hundredths.magnitude, expected)
+        transcript.expect("hundredths of \(text)", number(text)?.rounded(decimals: 2), expected)
     }
-    transcript.expect("the sign of -0.00", number("-0.00")?.hundredths.isNegative, false)
-    transcript.expect("the sign of -0.01", number("-0.01")?.hundredths.isNegative, true)
+    transcript.expect("the sign of -0.00", number("-0.00")?.units(decimals: 2)?.isNegative, false)
+    transcript.expect("the sign of -0.01", number("-0.01")?.units(decimals: 2)?.isNegative, true)
+    transcript.expect("hundredths of -0.015", number("-0.015")?.rounded(decimals: 2), -2)
     var random = SplitMix64(seed: 4)
     for _ in 0..<1000 {
         let whole = Int64(bitPattern: random.next()) >> Int64(random.next() % 64)
         transcript.expect("whole \(whole)", number("\(whole)")?.wholeNumber, whole)
         let text = "\(whole).\(random.next() % 100_000)e\(Int64(random.next() % 40) - 20)"
-        let hundredths = number(text)?.hundredths
-        transcript.note("hundredths of \(text)", hundredths?.magnitude)
+        transcript.note("hundredths of \(text)", number(text)?.rounded(decimals: 2))
+        transcript.note("cents of \(text)", number(text).flatMap { Money($0) }?.text)
     }
 }
 

@@ -1,6 +1,8 @@
 import ActorBus
 import Foundation
 import Glibc
+import LocalBroker
+import Testbed
 import Testing
 
 extension EndToEnd {
@@ -96,6 +98,117 @@ extension EndToEnd {
             }
         }
 
+        /// A quorum queue destroys what was returned too often, from RabbitMQ 4.0 on by default and here by a policy.
+        @Test(.timeLimit(.minutes(3)), arguments: ["classic", "quorum"])
+        func lookingLosesNothingHoweverOften(type: String) async throws {
+            try await withLetters(6, type: type) { scene, host in
+                if type == "quorum" {
+                    try await host.broker.rabbitmqctl([
+                        "set_policy", "-p", host.name, "limit", "dlq$", #"{"delivery-limit":1}"#, "--apply-to",
+                        "queues",
+                    ])
+                }
+                for look in [
+                    ["list"], ["peek"], ["list", "--limit", "2"], ["peek", "--order", "3"],
+                    ["list", "--error", "exhausted"], ["replay", "--dry-run"], ["replay", "--order", "none"],
+                    ["purge", "--yes", "--order", "none"],
+                ] {
+                    let (exit, process) = try await scene.run(["dlq"] + look, on: host)
+                    #expect(exit.code == 0, "\(process.report)")
+                }
+                let letters = try await host.take(from: Self.letters)
+                #expect(letters.map { $0.properties.correlationID } == (1...6).map { "shop-\($0)" })
+                for letter in letters {
+                    #expect(!letter.redelivered)
+                    #expect(
+                        Set(letter.properties.headers.keys) == [
+                            "note", "x-reason", "x-error", "x-attempts", "x-original-exchange", "x-original-queue",
+                            "x-first-failed-at",
+                        ])
+                }
+            }
+        }
+
+        /// A message that the broker dead-letters itself has none of our headers.
+        @Test(.timeLimit(.minutes(2))) func theBrokersOwnLettersAreLikeAnyOther() async throws {
+            try await withScene { scene in
+                let host = try await SharedBroker.shared.virtualHost()
+                let (exit, process) = try await scene.run(
+                    ["topology", "declare", "--queue-type", "quorum"], on: host)
+                #expect(exit.code == 0, "\(process.report)")
+                try await host.broker.rabbitmqctl([
+                    "set_policy", "-p", host.name, "limit", "^\(Self.queue)$",
+                    #"{"delivery-limit":1,"dead-letter-exchange":"","dead-letter-routing-key":"\#(Self.letters)"}"#,
+                    "--apply-to", "queues",
+                ])
+                try await host.publish(
+                    [
+                        Message(
+                            text: #"{"order_id":77}"#,
+                            properties: MessageProperties(correlationID: "shop-77", userID: "guest"))
+                    ], to: "orders")
+                try await host.withConnection { connection in
+                    var returns = 0
+                    for try await delivery in connection.deliveries(from: Self.queue, prefetch: 1) {
+                        delivery.requeue()
+                        returns += 1
+                        if returns == 2 { break }
+                    }
+                }
+                try await host.waits(for: 1, in: [Self.letters])
+                for filter in [[], ["--error", "delivery_limit"], ["--reason", Self.queue], ["--order", "77"]] {
+                    let (exit, process) = try await scene.run(["dlq", "list", "--json"] + filter, on: host)
+                    #expect(exit.code == 0, "\(process.report)")
+                    let found = try lines(process)
+                    #expect(found.map(\.error) == ["delivery_limit"], "\(filter)")
+                    #expect(found.map(\.correlationId) == ["shop-77"])
+                }
+                let (_, none) = try await scene.run(["dlq", "list", "--json", "--error", "malformed"], on: host)
+                #expect(try lines(none).isEmpty)
+                let (replayed, replay) = try await scene.run(["dlq", "replay", "--json"], on: host)
+                #expect(replayed.code == 0, "\(replay.report)")
+                #expect(try lines(replay).first?.replayed == 1)
+                let message = try #require(try await host.take(from: Self.queue).first)
+                #expect(message.properties.headers.keys.allSatisfy { !$0.contains("death") })
+                #expect(try await host.depths(of: [Self.letters]) == [Self.letters: 0])
+            }
+        }
+
+        /// There is nothing in it that could be worked on.
+        @Test(.timeLimit(.minutes(1))) func aNoteIsNotReplayed() async throws {
+            try await withLetters(1) { scene, host in
+                try await host.publish(
+                    [Message(text: "{}", properties: MessageProperties(headers: ["x-buried-as": "note"]))], to: "",
+                    routingKey: Self.letters)
+                let (exit, process) = try await scene.run(["dlq", "replay", "--json"], on: host)
+                #expect(exit.code == 1 && process.errors.text.contains("only a note"), "\(process.report)")
+                #expect(try lines(process).first?.replayed == 1)
+                #expect(try lines(process).first?.left == 1)
+                #expect(try await host.depths(of: [Self.queue, Self.letters]).values.allSatisfy { $0 == 1 })
+            }
+        }
+
+        @Test(.timeLimit(.minutes(1))) func countsAreTrue() async throws {
+            try await withLetters(120) { scene, host in
+                for (filter, words) in [
+                    (["--limit", "3"], "3 of 120 dead letters"), (["--error", "exhausted"], "40 of 120 dead letters"),
+                    (["--error", "exhausted", "--limit", "2"], "2 of 120 dead letters"),
+                ] {
+                    let (_, process) = try await scene.run(["dlq", "list"] + filter, on: host)
+                    #expect(process.errors.text.contains(words), "\(process.report)")
+                }
+                let (exit, process) = try await scene.run(["dlq", "replay", "--limit", "2"], on: host)
+                #expect(exit.code == 0)
+                #expect(
+                    process.output.text.contains("looked at 2 of 120, 2 replayed, 118 left in the queue"),
+                    "\(process.report)")
+                let replayed = try await host.take(from: Self.queue)
+                #expect(replayed.map { $0.properties.correlationID } == ["shop-1", "shop-2"])
+                let left = try await host.take(from: Self.letters)
+                #expect(left.map { $0.properties.correlationID } == (3...120).map { "shop-\($0)" })
+            }
+        }
+
         @Test(.timeLimit(.minutes(2)), arguments: ["classic", "quorum"])
         func whatIsMeantIsReplayedAndTheRestKeepsItsOrder(type: String) async throws {
             try await withLetters(7, type: type) { scene, host in
@@ -112,11 +225,13 @@ extension EndToEnd {
                 #expect(try lines(process).map(\.replayed) == [5])
                 #expect(try lines(process).map(\.left) == [2])
                 let replayed = try await host.take(from: Self.queue)
+                let added = type == "quorum" ? host.broker.version.headersOfQuorumDeliveries : []
                 #expect(
                     replayed.map { $0.properties.correlationID } == [1, 2, 4, 5, 7].map { "shop-\($0)" })
                 for delivery in replayed {
                     let headers = delivery.properties.headers
-                    #expect(Set(headers.keys) == ["note", "x-original-exchange", "x-first-failed-at"])
+                    #expect(
+                        Set(headers.keys) == added.union(["note", "x-original-exchange", "x-first-failed-at"]))
                     #expect(delivery.exchange == "" && delivery.routingKey == Self.queue)
                     #expect(
                         delivery.properties.type == "order" && delivery.properties.deliveryMode == .persistent)
@@ -185,6 +300,10 @@ extension EndToEnd {
                 #expect(try await process.exit(within: .seconds(10)).code == 0, "\(process.report)")
                 let depths = try await host.depths(of: [Self.queue, Self.letters])
                 #expect(depths.values.reduce(0, +) == 60, "nothing is lost, and nothing twice")
+                let (replayed, left) = (depths[Self.queue] ?? 0, depths[Self.letters] ?? 0)
+                #expect(
+                    process.output.text.contains("\(replayed) replayed, \(left) left in the queue"),
+                    "\(process.report)")
             }
         }
 

@@ -8,6 +8,9 @@ extension BrokerVersion {
     /// A consumer that does not settle in time is cancelled, on quorum queues only; before, its channel was closed.
     public var cancelsLateConsumers: Bool { self >= BrokerVersion(4, 3) }
 
-    /// Transient queues that are not exclusive are refused.
-    public var refusesTransientQueues: Bool { self >= BrokerVersion(4, 3) }
+    /// Transient queues that are not exclusive can be refused. (4.0 can too, but may then not start after a `kill -9`.)
+    public var canRefuseTransientQueues: Bool { self >= BrokerVersion(4, 3) }
+
+    /// Headers that a quorum queue adds to what it delivers for the first time.
+    public var headersOfQuorumDeliveries: Set<String> { self >= BrokerVersion(4, 3) ? ["x-acquired-count"] : [] }
 }

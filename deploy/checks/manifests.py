@@ -313,6 +313,48 @@ def check_pipeline(name, items):
     return 1
 
 
+def check_users(name, items):
+    """On OpenShift no user or group is named; elsewhere the pods name those of the image."""
+    for item, pod in pods_of(items):
+        if namespace(item) != "order-pipeline":
+            continue
+        security = pod["spec"]["securityContext"]
+        named = {"runAsUser", "runAsGroup", "fsGroup"} & set(security)
+        if security.get("runAsNonRoot") is not True:
+            problem(name, f"{name_of(item)} may run as root")
+        if len(named) != (0 if "openshift" in name else 3):
+            problem(name, f"{name_of(item)} names {sorted(named)}")
+
+
+def check_name_servers(name, items):
+    """Whoever may reach anything may reach name servers, in the cluster or on the node, on both ports that they use."""
+    for item in items:
+        if item["kind"] != "NetworkPolicy" or not item["spec"].get("egress"):
+            continue
+        open_to = {
+            (port["port"], port.get("protocol", "TCP"), peer.get("ipBlock", {}).get("cidr", "cluster"))
+            for rule in item["spec"]["egress"]
+            for port in rule["ports"]
+            for peer in rule["to"]
+        }
+        for port in (53, 5353):
+            for protocol in ("UDP", "TCP"):
+                for place in ("cluster", "169.254.20.10/32"):
+                    if (port, protocol, place) not in open_to:
+                        problem(name, f"{name_of(item)} lets no {protocol} to port {port} of {place} through")
+
+
+def check_broker(name, items):
+    """RabbitMQ is of a supported version, but where its folder says otherwise; what that version ignores is not set."""
+    wanted = "3.13" if "3.13" in name else "4.3"
+    text = yaml.safe_dump_all(items)
+    for image in re.findall(r"image: (rabbitmq:\S+)", text):
+        if image != f"rabbitmq:{wanted}-management-alpine":
+            problem(name, f"the broker is {image}, not {wanted}")
+    if "cluster_partition_handling" in text and wanted != "3.13":
+        problem(name, f"RabbitMQ {wanted} does not heed cluster_partition_handling")
+
+
 def check_seed_path():
     folder = ROOT / "apps" / "order-pipeline"
     wanted = ["configmap.yaml", "deployments.yaml", "kustomization.yaml", "namespace.yaml", "services.yaml"]
@@ -379,6 +421,9 @@ def main():
     for name, items in found.items():
         check_references(name, items)
         check_selectors(name, items)
+        check_users(name, items)
+        check_name_servers(name, items)
+        check_broker(name, items)
         pipelines += check_pipeline(name, items)
     check_seed_path()
     print(f"  names, replicas, ports, probes, references: {pipelines} renderings with the pipeline")

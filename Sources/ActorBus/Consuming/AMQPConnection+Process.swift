@@ -18,12 +18,14 @@ extension AMQPConnection {
     ///   - prefetch: how many deliveries may be unsettled at once, 1 to 65,535. One below `concurrency` leaves handlers
     ///     idle.
     ///   - concurrency: how many handlers may be in work at once.
+    ///   - drainTimeout: asked for when the drain begins.
     ///   - executorPreference: where handlers run; nil for Swift's shared threads. ``taskExecutor`` suits handlers that
     ///     never block: one that does holds up the connection, and the drain with it.
     /// - Throws: ``AMQPError``: `drainTimedOut`, and what makes consuming impossible: `notFound`, `accessRefused`,
     ///   `connectionClosed`.
     public nonisolated func process(
-        _ queue: String, prefetch: UInt16 = 1, concurrency: Int = 1, drainTimeout: Duration = .seconds(25),
+        _ queue: String, prefetch: UInt16 = 1, concurrency: Int = 1,
+        drainTimeout: @escaping @autoclosure @Sendable () -> Duration = .seconds(25),
         handlerTimeout: Duration = .seconds(1_500), executorPreference: (any TaskExecutor)? = nil,
         _ handler: @escaping @Sendable (Delivery) async throws -> Settlement
     ) async throws {
@@ -44,7 +46,7 @@ extension AMQPConnection {
             await crew.run(handlerTimeout: handlerTimeout)
         } onCancel: {
             inbox.put(.release(consumer: consumer.id, unread: consumer.mailbox.close()))
-            crew.drain(within: drainTimeout)
+            crew.drain(within: drainTimeout())
         }
         await finish(consumer.id)
         try outcome.get()

@@ -81,7 +81,7 @@ final class PublisherCore: ChannelUser {
     /// Encodes what waits, as far as the window, the socket and the broker allow.
     func pump(_ session: Session, now: Instant) {
         guard let channel, !channel.isClosing, session.blocked == nil, !isRenewing(now: now) else { return }
-        while hasPlace, session.hasRoom, channel.outgoing == nil, let request = waiting.popFirst() {
+        while channel.outgoing == nil, hasPlace, session.hasRoom, let request = waiting.popFirst() {
             guard request.isAwaited else { continue }
             do {
                 try session.publish(request, on: channel)

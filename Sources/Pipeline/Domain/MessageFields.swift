@@ -2,9 +2,9 @@
 struct MessageFields {
     /// No body larger than this is looked at.
     static let maximumBytes = 1 << 20
-    /// No longer text is taken on: what is copied from message to message, and grows as it is escaped, must leave the
-    /// next body below that.
-    static let maximumTextBytes = 1 << 16
+    /// No longer address is taken on: it is copied from message to message, and grows as it is escaped, and the next
+    /// body must stay below that limit.
+    static let maximumAddressBytes = 1 << 16
 
     private let object: JSONObject
     /// Where this object stands in the message: nil for the message itself, else its place in `items`.
@@ -15,12 +15,8 @@ struct MessageFields {
         if body.count > Self.maximumBytes {
             throw MalformedMessage("the body has \(body.count) bytes; \(Self.maximumBytes) are the limit")
         }
-        let value: JSON
-        do {
-            value = try JSONReader.read(body)
-        } catch {
-            throw MalformedMessage(error.description)
-        }
+        if let words = BodyFormat.words(for: body) { throw MalformedMessage(words) }
+        let value = try Self.json { () throws(JSONError) in try JSONReader.read(body) }
         guard case .object(let object) = value else {
             throw MalformedMessage("expected a JSON object, found \(Self.described(value))")
         }
@@ -34,7 +30,7 @@ struct MessageFields {
     }
 
     func whole(_ name: String) throws(MalformedMessage) -> Int64 {
-        let value = object[name]
+        let value = try value(name)
         guard case .number(let number)? = value, let whole = number.wholeNumber else {
             throw wrong(name, "a whole number of 64 bits", value)
         }
@@ -43,7 +39,7 @@ struct MessageFields {
 
     /// A whole number that is not below zero.
     func count(_ name: String) throws(MalformedMessage) -> Int64 {
-        let value = object[name]
+        let value = try value(name)
         guard case .number(let number)? = value, let whole = number.wholeNumber, whole >= 0 else {
             throw wrong(name, "a whole number of 64 bits, 0 or more", value)
         }
@@ -51,48 +47,69 @@ struct MessageFields {
     }
 
     func money(_ name: String) throws(MalformedMessage) -> Money {
-        let value = object[name]
+        let value = try value(name)
         guard case .number(let number)? = value, let money = Money(number) else {
-            throw wrong(name, "an amount from 0 to 1000000.00", value)
+            throw wrong(name, "an amount from 0 to 1000000.00 in whole cents", value)
         }
         return money
     }
 
     /// A number of seconds, in hundredths of a second.
     func hundredths(_ name: String) throws(MalformedMessage) -> Int64 {
-        let value = object[name]
-        guard case .number(let number)? = value, let magnitude = number.hundredths.magnitude else {
+        let value = try value(name)
+        guard case .number(let number)? = value, let hundredths = number.rounded(decimals: 2) else {
             throw wrong(name, "a number of seconds", value)
         }
-        return number.hundredths.isNegative ? -magnitude : magnitude
+        return hundredths
     }
 
     func string(_ name: String) throws(MalformedMessage) -> String {
-        let value = object[name]
+        let value = try value(name)
         guard case .string(let text)? = value else { throw wrong(name, "a string", value) }
-        return try bounded(text, name)
+        return text
     }
 
     func stringOrNull(_ name: String) throws(MalformedMessage) -> String? {
-        let value = object[name]
+        let value = try value(name)
         switch value {
-        case .string(let text)?: return try bounded(text, name)
+        case .string(let text)?: return text
         case .null?: return nil
         default: throw wrong(name, "a string or null", value)
         }
     }
 
-    private func bounded(_ text: String, _ name: String) throws(MalformedMessage) -> String {
-        guard text.utf8.count <= Self.maximumTextBytes else {
+    /// A customer's address: a line break in it would begin a header line of whatever is sent there.
+    func address(_ name: String) throws(MalformedMessage) -> String {
+        let text = try string(name)
+        guard text.utf8.count <= Self.maximumAddressBytes else {
             throw MalformedMessage(
-                "\(path(name)) has \(text.utf8.count) bytes; \(Self.maximumTextBytes) are the limit")
+                "\(path(name)) has \(text.utf8.count) bytes; \(Self.maximumAddressBytes) are the limit")
+        }
+        for scalar in text.unicodeScalars {
+            switch scalar.value {
+            case 0x00...0x1F, 0x7F...0x9F:
+                let code = String(scalar.value, radix: 16, uppercase: true)
+                throw MalformedMessage(
+                    "\(path(name)): expected an address without control characters, found U+00"
+                        + (code.utf8.count < 2 ? "0" : "") + code)
+            default: break
+            }
         }
         return text
     }
 
+    /// A currency's code: three capital letters, as in ISO 4217.
+    func currency(_ name: String) throws(MalformedMessage) -> String {
+        let value = try value(name)
+        guard case .string(let code)? = value, code.utf8.count == 3,
+            code.utf8.allSatisfy({ UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0 })
+        else { throw wrong(name, "a currency of three capital letters, as in \"EUR\"", value) }
+        return code
+    }
+
     /// A moment, with its text as written.
     func time(_ name: String) throws(MalformedMessage) -> (Timestamp, written: String) {
-        let value = object[name]
+        let value = try value(name)
         guard case .string(let text)? = value, let time = Timestamp(text) else {
             throw wrong(name, "a time as in \"2026-01-07T10:30:00Z\"", value)
         }
@@ -101,7 +118,7 @@ struct MessageFields {
 
     /// Refuses a status that is none of `known`.
     func status(oneOf known: String...) throws(MalformedMessage) -> String {
-        let value = object["status"]
+        let value = try value("status")
         guard case .string(let text)? = value, known.contains(text) else {
             var choices = ""
             for word in known { choices += choices.isEmpty ? "\"\(word)\"" : " or \"\(word)\"" }
@@ -110,19 +127,34 @@ struct MessageFields {
         return text
     }
 
-    func items() throws(MalformedMessage) -> [MessageFields] {
-        let value = object["items"]
-        guard case .array(let elements)? = value else { throw wrong("items", "a list", value) }
-        var items: [MessageFields] = []
-        items.reserveCapacity(elements.count)
-        for element in elements {
+    /// The objects of the list `items`, each made into an `Item` before the next one is read.
+    func items<Item>(
+        _ read: (MessageFields) throws(MalformedMessage) -> Item
+    ) throws(MalformedMessage) -> [Item] {
+        let value = try value("items")
+        guard case .array(var elements)? = value else { throw wrong("items", "a list", value) }
+        var items: [Item] = []
+        while let element = try Self.json({ () throws(JSONError) in try elements.next() }) {
             guard case .object(let object) = element else { throw wrong("items[\(items.count)]", "an object", element) }
-            items.append(MessageFields(object, item: items.count))
+            items.append(try read(MessageFields(object, item: items.count)))
         }
         return items
     }
 
-    func wrong(_ name: String, _ expectation: String, _ found: JSON?) -> MalformedMessage {
+    private func value(_ name: String) throws(MalformedMessage) -> JSON? {
+        try Self.json { () throws(JSONError) in try object[name] }
+    }
+
+    /// What is no JSON is malformed.
+    private static func json<Value>(_ read: () throws(JSONError) -> Value) throws(MalformedMessage) -> Value {
+        do {
+            return try read()
+        } catch {
+            throw MalformedMessage(error.description)
+        }
+    }
+
+    private func wrong(_ name: String, _ expectation: String, _ found: JSON?) -> MalformedMessage {
         let path = path(name)
         guard let found else { return MalformedMessage("\(path) is missing: expected \(expectation)") }
         return MalformedMessage("\(path): expected \(expectation), found \(Self.described(found))")

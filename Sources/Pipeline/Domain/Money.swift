@@ -12,14 +12,21 @@ package struct Money: Sendable, Hashable, Comparable {
         self.cents = cents
     }
 
-    /// An amount as a JSON number writes it, rounded to the cent: 1299.9899999999998, a sum of binary floats, is
-    /// 1299.99.
+    /// An amount as a JSON number writes it: whole cents, or what binary floating point makes of them. So
+    /// 1299.9899999999998 is 1299.99, and 18.605 is no amount.
     ///
-    /// Nil below zero or above one million, the latter after rounding, so that the noise of a float does not carry an
-    /// exact million over the edge.
+    /// Nil below zero, above one million, and further than a millionth from a whole cent.
     package init?(_ number: JSONNumber) {
-        let hundredths = number.hundredths
-        guard !hundredths.isNegative, let cents = hundredths.magnitude else { return nil }
+        guard let millionths = number.units(decimals: 6), !millionths.isNegative else { return nil }
+        let (below, beyond) = millionths.magnitude.quotientAndRemainder(dividingBy: 10_000)
+        let cents: UInt64
+        switch beyond {
+        case 0: cents = below
+        case 1 where millionths.isExact: cents = below
+        case 9_999: cents = below + 1
+        default: return nil
+        }
+        guard let cents = Int64(exactly: cents) else { return nil }
         self.init(cents: cents)
     }
 

@@ -40,12 +40,10 @@ package struct Order: Sendable, Equatable {
     package init(json body: [UInt8]) throws(MalformedMessage) {
         let fields = try MessageFields(message: body)
         orderID = try fields.whole("order_id")
-        customerEmail = try fields.string("customer_email")
-        var items: [Item] = []
-        for item in try fields.items() { items.append(try Item(item)) }
-        self.items = items
+        customerEmail = try fields.address("customer_email")
+        items = try fields.items { item throws(MalformedMessage) in try Item(item) }
         totalAmount = try fields.money("total_amount")
-        currency = try fields.string("currency")
+        currency = try fields.currency("currency")
         (timestamp, writtenTimestamp) = try fields.time("timestamp")
         _ = try fields.status(oneOf: "pending")
     }

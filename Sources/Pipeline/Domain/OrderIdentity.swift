@@ -1,7 +1,7 @@
-/// What tells one order from every other, wherever its events travel; their `correlation_id`.
+/// What tells one order from every other, wherever its events travel; the `correlation_id` of our own messages.
 ///
-/// Never longer than the 255 bytes that AMQP allows a short string: a longer text keeps its beginning, and a digest
-/// of the whole stands for the rest.
+/// Never longer than the 255 bytes that AMQP allows a short string: a longer text keeps its beginning, followed by a
+/// digest of the whole.
 package struct OrderIdentity: Sendable, Hashable, CustomStringConvertible {
     package static let maximumBytes = 255
 
@@ -47,29 +47,24 @@ extension UInt64 {
     }
 }
 
+// The identity of an order whose message does not state one; what strangers write is all there is to tell it by.
+
 extension Order {
-    /// The order's identity: the message's `correlation_id`, else the number and the timestamp as written.
-    package func identity(correlationID: String?) -> OrderIdentity {
-        if let correlationID, !correlationID.isEmpty { return OrderIdentity(correlationID) }
-        return OrderIdentity("\(orderID)@\(writtenTimestamp)")
-    }
+    /// The number and the timestamp as written.
+    package var derivedIdentity: OrderIdentity { OrderIdentity("\(orderID)@\(writtenTimestamp)") }
 }
 
 extension Payment {
-    /// The order's identity: the message's `correlation_id`, else the transaction id; where a failed payment has none
-    /// of these, the number and the timestamp as written.
-    package func identity(correlationID: String?) -> OrderIdentity {
-        if let correlationID, !correlationID.isEmpty { return OrderIdentity(correlationID) }
+    /// The transaction id; where a failed payment has none, the number and the timestamp as written.
+    package var derivedIdentity: OrderIdentity {
         if let transactionID, !transactionID.isEmpty { return OrderIdentity(transactionID) }
         return OrderIdentity("\(orderID)@\(writtenTimestamp)")
     }
 }
 
 extension Shipment {
-    /// The order's identity: the message's `correlation_id`, else the tracking number; where that is empty, the number
-    /// and the timestamp as written.
-    package func identity(correlationID: String?) -> OrderIdentity {
-        if let correlationID, !correlationID.isEmpty { return OrderIdentity(correlationID) }
+    /// The tracking number; where that is empty, the number and the timestamp as written.
+    package var derivedIdentity: OrderIdentity {
         if !trackingNumber.isEmpty { return OrderIdentity(trackingNumber) }
         return OrderIdentity("\(orderID)@\(writtenTimestamp)")
     }

@@ -40,9 +40,9 @@ package struct Payment: Sendable, Equatable {
     package init(json body: [UInt8]) throws(MalformedMessage) {
         let fields = try MessageFields(message: body)
         orderID = try fields.whole("order_id")
-        customerEmail = try fields.string("customer_email")
+        customerEmail = try fields.address("customer_email")
         amount = try fields.money("amount")
-        currency = try fields.string("currency")
+        currency = try fields.currency("currency")
         status = try fields.status(oneOf: "success", "failed") == "success" ? .success : .failed
         if status == .success {
             method = PaymentMethod(rawValue: try fields.string("payment_method"))

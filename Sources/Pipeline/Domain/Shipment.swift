@@ -24,7 +24,7 @@ package struct Shipment: Sendable, Equatable {
     package init(json body: [UInt8]) throws(MalformedMessage) {
         let fields = try MessageFields(message: body)
         orderID = try fields.whole("order_id")
-        customerEmail = try fields.string("customer_email")
+        customerEmail = try fields.address("customer_email")
         trackingNumber = try fields.string("tracking_number")
         carrier = CarrierName(rawValue: try fields.string("carrier"))
         estimatedDelivery = try fields.time("estimated_delivery").0

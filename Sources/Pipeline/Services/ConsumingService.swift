@@ -43,6 +43,6 @@ struct ConsumingService: PipelineService {
         let runner = StageRunner(
             stage, publisher: publisher, effects: effects, metrics: context.metrics, workInHand: context.workInHand,
             observer: context.observer, logger: context.logger)
-        try await runner.run(on: connection, intake)
+        try await runner.run(on: connection, intake, context.drain)
     }
 }

@@ -2,9 +2,9 @@ import ActorBus
 
 /// Runs work that may finish what it has in hand when the caller's task is cancelled.
 ///
-/// Cancellation reaches the work as a signal. Only when it has not returned within `timeout` after that is it cancelled
-/// itself; then this throws `AMQPError` with the code `drainTimedOut`, once the work has returned.
-func withDrain(within timeout: Duration, _ work: @escaping @Sendable (StopSignal) async throws -> Void) async throws {
+/// Cancellation reaches the work as a signal. Only when it has not returned within what is left of `time` after that is
+/// it cancelled itself; then this throws `AMQPError` with the code `drainTimedOut`, once the work has returned.
+func withDrain(within time: DrainTime, _ work: @escaping @Sendable (StopSignal) async throws -> Void) async throws {
     let signal = StopSignal()
     // A task of its own, which the caller's cancellation does not reach.
     let task = Task { try await work(signal) }
@@ -15,8 +15,9 @@ func withDrain(within timeout: Duration, _ work: @escaping @Sendable (StopSignal
             try await task.value
         } onCancel: {
             signal.stop()
+            let left = time.left
             let timer = Task {
-                do { try await Task.sleep(for: timeout) } catch { return }
+                do { try await Task.sleep(for: left) } catch { return }
                 deadline.withLock { $0.hasPassed = true }
                 task.cancel()
             }
@@ -25,7 +26,7 @@ func withDrain(within timeout: Duration, _ work: @escaping @Sendable (StopSignal
     } catch {
         guard deadline.withLock({ $0.hasPassed }) else { throw error }
         throw AMQPError(
-            .drainTimedOut, "what was in hand was not finished within \(timeout) of the stop signal",
+            .drainTimedOut, "what was in hand was not finished within \(time.limit) of the stop signal",
             remedy: "it will be done after the next start; give more time with --drain-timeout")
     }
 }

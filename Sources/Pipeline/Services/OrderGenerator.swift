@@ -9,7 +9,9 @@ package struct OrderGenerator: PipelineService {
     private static let window = 1_000
     /// Groups of orders that are being published at once; with `GeneratorPlan.mostAtOnce` they fill the window.
     private static let groupsAtOnce = 16
-    /// For ever, since an order that is written down has to reach the broker.
+    /// A larger batch is written down in several groups, so that room is asked for in between.
+    private static let mostInGroup = 2 * GeneratorPlan.mostAtOnce
+    /// Without end, since an order that is written down has to reach the broker.
     private static let retry = RetryPolicy(attempts: .max, first: .milliseconds(100), longest: .seconds(5))
 
     private let context: ServiceContext
@@ -20,8 +22,8 @@ package struct OrderGenerator: PipelineService {
 
     /// - Parameters:
     ///   - outbox: where orders are written down; open for as long as this runs.
-    ///   - waitForRoom: awaited before new orders are made, so that whoever counts them can hold the generator back;
-    ///     has to return when its task is cancelled.
+    ///   - waitForRoom: awaited before orders are made, at most 128 at a time, so that whoever counts them can hold the
+    ///     generator back; has to return when its task is cancelled.
     package init(
         _ context: ServiceContext, plan: GeneratorPlan, outbox: OrderOutbox,
         waitForRoom: @escaping @Sendable () async -> Void = {}
@@ -39,7 +41,7 @@ package struct OrderGenerator: PipelineService {
     package func run(on broker: ConnectionConfiguration) async throws {
         try await context.withConnections(1, to: broker) { connections in
             let publisher = try await connections.publisher(window: Self.window)
-            try await withDrain(within: context.drainTimeout) { signal in
+            try await withDrain(within: context.drain) { signal in
                 try await work(publisher, signal)
             }
         }
@@ -70,16 +72,23 @@ package struct OrderGenerator: PipelineService {
             context.logger.info("Generating orders")
             var random = SystemRandomNumberGenerator()
             var made: Int64 = 0
-            while !signal.isStopped {
-                if let maximum = plan.maximum, made >= maximum { break }
-                try await signal.untilStopped(waitForRoom)
-                if signal.isStopped { break }
+            func isDone() -> Bool { signal.isStopped || plan.maximum.map { made >= $0 } ?? false }
+            while !isDone() {
                 let (count, wait) = plan.next(after: made, using: &random)
-                let orders = try await outbox.writeDown(count: Int(count)) { plan.order($0, at: .now()) }
-                made += count
-                for order in orders { context.observer(.placing(order.identity)) }
-                try await publish(orders)
-                if wait > .zero { await signal.sleep(for: wait) }
+                var left = count
+                while left > 0, !signal.isStopped {
+                    try await signal.untilStopped(waitForRoom)
+                    if signal.isStopped { break }
+                    let orders = try await outbox.writeDown(count: Int(min(left, Self.mostInGroup))) {
+                        plan.order($0, at: .now())
+                    }
+                    left -= Int64(orders.count)
+                    made += Int64(orders.count)
+                    for order in orders { context.observer(.placing(order.identity)) }
+                    try await publish(orders)
+                }
+                // After the last order there is nothing to wait for.
+                if wait > .zero, !isDone() { await signal.sleep(for: wait) }
             }
             try await group.waitForAll()
         }
@@ -98,7 +107,7 @@ package struct OrderGenerator: PipelineService {
 
     private func publish(_ recorded: RecordedOrder, _ publisher: EventPublisher) async throws {
         let order = try Order(json: recorded.body)
-        let eventContext = EventContext(identity: recorded.identity, orderTime: recorded.time, trace: TraceParent())
+        let eventContext = EventContext(identity: recorded.identity, orderTime: recorded.time, trace: TraceContext())
         var message = publisher.message(of: order, eventContext)
         message.body = recorded.body
         var failures = 0

@@ -35,7 +35,8 @@ package struct OrderTotals: Sendable, Equatable {
 ///
 /// An order is settled when it is confirmed, its payment is made, both are notified, and, where the payment succeeded,
 /// it is shipped and that is notified too. What a dead letter has put aside, and what would have come of it, is not
-/// waited for; the order's other stages are. Pure: told of events, asked for numbers.
+/// waited for; the order's other stages are. Its memory grows with the open orders, so whoever makes orders has to be
+/// held back by them. Pure: told of events, asked for numbers.
 package struct OrderTally: Sendable {
     /// What has happened to an order so far, or never will.
     private struct Progress: OptionSet, Sendable {
@@ -57,11 +58,6 @@ package struct OrderTally: Sendable {
         }
     }
 
-    private struct Followed: Sendable {
-        var progress: Progress = []
-        let number: Int64
-    }
-
     /// What happened to the orders of this run.
     package private(set) var own = OrderCounts()
     /// What happened to others: of earlier runs, or of other generators.
@@ -70,25 +66,20 @@ package struct OrderTally: Sendable {
     package private(set) var redelivered: Int64 = 0
     /// Orders of this run of which nothing more is to come.
     package private(set) var settled: Int64 = 0
-    /// Orders that were given up following, since too many were open at once.
-    package private(set) var forgotten: Int64 = 0
+    /// Orders that the broker confirmed and that are not followed any more, since nothing moved and no queue held them.
+    package private(set) var givenUp: Int64 = 0
     /// Changes whenever anything happens.
     package private(set) var events: UInt64 = 0
 
-    private let capacity: Int
-    private var followed: [OrderIdentity: Followed] = [:]
-    private var placed: Int64 = 0
+    private var followed: [OrderIdentity: Progress] = [:]
 
-    /// - Parameter capacity: how many open orders are followed at most; of more, the older half is given up.
-    package init(capacity: Int = 100_000) {
-        self.capacity = max(capacity, 2)
-    }
+    package init() {}
 
     /// Orders of this run that are followed and not settled.
     package var open: Int { followed.count }
     /// Of them, those that the broker has confirmed; the others are safe in the outbox.
     package var openAndConfirmed: Int64 {
-        followed.values.reduce(0) { $0 + ($1.progress.contains(.confirmed) ? 1 : 0) }
+        followed.values.reduce(0) { $0 + ($1.contains(.confirmed) ? 1 : 0) }
     }
 
     package var totals: OrderTotals {
@@ -104,9 +95,7 @@ package struct OrderTally: Sendable {
         events &+= 1
         switch event {
         case .placing(let identity):
-            if followed.count >= capacity { forgetOlderHalf() }
-            placed += 1
-            followed[identity] = Followed(number: placed)
+            followed[identity] = []
         case .ordered(_, let identity):
             count(identity, .confirmed, \.orders)
         case .paid(let payment, let identity):
@@ -159,22 +148,23 @@ package struct OrderTally: Sendable {
         advance(order, identity, by: step)
     }
 
-    private mutating func advance(_ order: Followed, _ identity: OrderIdentity, by steps: Progress) {
-        var order = order
-        order.progress.formUnion(steps)
-        if order.progress.isSettled {
+    private mutating func advance(_ progress: Progress, _ identity: OrderIdentity, by steps: Progress) {
+        let progress = progress.union(steps)
+        if progress.isSettled {
             followed[identity] = nil
             settled += 1
         } else {
-            followed[identity] = order
+            followed[identity] = progress
         }
     }
 
-    private mutating func forgetOlderHalf() {
-        let numbers = followed.values.map(\.number).sorted()
-        let middle = numbers[numbers.count / 2]
-        let before = followed.count
-        followed = followed.filter { $0.value.number >= middle }
-        forgotten += Int64(before - followed.count)
+    /// Follows the open orders no longer that the broker has confirmed; what still happens to them is others'. Returns
+    /// how many they are.
+    package mutating func giveUpConfirmed() -> Int64 {
+        let count = openAndConfirmed
+        events &+= 1
+        givenUp += count
+        followed = followed.filter { !$0.value.contains(.confirmed) }
+        return count
     }
 }

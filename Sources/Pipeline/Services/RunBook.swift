@@ -32,11 +32,25 @@ package final class RunBook: Sendable {
         if open < mostOpen { roomSignal.continuation.yield() }
     }
 
+    /// Whether so many orders are open that the generator is held back.
+    package var isFull: Bool { tally.withLock { $0.open } >= mostOpen }
+
+    /// Changes whenever anything happens.
+    package var events: UInt64 { tally.withLock { $0.events } }
+
+    /// Follows the open orders no longer that the broker has confirmed, which makes room for others. Returns how many.
+    package func giveUpConfirmed() -> Int64 {
+        let count = tally.withLock { $0.giveUpConfirmed() }
+        roomSignal.continuation.yield()
+        settledSignal.continuation.yield()
+        return count
+    }
+
     /// Waits until fewer orders are open than may be. Returns at once when its task is cancelled; for one task at a
     /// time.
     package func waitForRoom() async {
-        if tally.withLock({ $0.open }) < mostOpen { return }
-        for await _ in roomSignal.stream where tally.withLock({ $0.open }) < mostOpen { return }
+        if !isFull { return }
+        for await _ in roomSignal.stream where !isFull { return }
     }
 
     /// Waits until no order is open, or the task is cancelled; for one task at a time.

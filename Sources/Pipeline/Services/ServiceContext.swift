@@ -6,7 +6,7 @@ package struct ServiceContext: Sendable {
     package let kind: ServiceKind
     package let topology: Topology
     /// How long what is in hand may take once the service is to stop.
-    package let drainTimeout: Duration
+    package let drain: DrainTime
     /// What the service's own port shows.
     package let registry: PrometheusRegistry
     package let metrics: WorkerMetrics
@@ -16,12 +16,12 @@ package struct ServiceContext: Sendable {
     package let logger: Logger
 
     package init(
-        _ kind: ServiceKind, topology: Topology, drainTimeout: Duration, workInHand: WorkInHand = WorkInHand(),
+        _ kind: ServiceKind, topology: Topology, drain: DrainTime, workInHand: WorkInHand = WorkInHand(),
         observer: PipelineObserver, logger: Logger
     ) {
         self.kind = kind
         self.topology = topology
-        self.drainTimeout = drainTimeout
+        self.drain = drain
         self.workInHand = workInHand
         self.observer = observer
         self.logger = logger

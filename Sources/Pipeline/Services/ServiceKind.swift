@@ -5,6 +5,9 @@ package enum ServiceKind: String, Sendable, Hashable, CaseIterable {
     case fulfillment
     case notification
 
+    /// Those that publish events.
+    package static let publishing: [ServiceKind] = [.generator, .payment, .fulfillment]
+
     /// What its messages carry as `app_id`, and its connections as the beginning of their names.
     package var appID: String {
         switch self {

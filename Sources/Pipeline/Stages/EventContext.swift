@@ -4,6 +4,10 @@ package import ActorBus
 enum EventHeader {
     /// Where the message stands in a trace (W3C Trace Context).
     static let traceParent = "traceparent"
+    /// What tracing systems add to the trace (W3C Trace Context).
+    static let traceState = "tracestate"
+    /// What the application lets travel along (W3C Baggage).
+    static let baggage = "baggage"
     /// The moment of the order, in milliseconds since 1970.
     static let orderTime = "x-order-time"
 }
@@ -13,9 +17,9 @@ package struct EventContext: Sendable, Equatable {
     package let identity: OrderIdentity
     /// The moment of the order; nil where a stranger's message does not say it.
     package let orderTime: Timestamp?
-    package let trace: TraceParent
+    package let trace: TraceContext
 
-    package init(identity: OrderIdentity, orderTime: Timestamp?, trace: TraceParent) {
+    package init(identity: OrderIdentity, orderTime: Timestamp?, trace: TraceContext) {
         self.identity = identity
         self.orderTime = orderTime
         self.trace = trace
@@ -24,20 +28,20 @@ package struct EventContext: Sendable, Equatable {
     /// What a message that was read as `event` brings along; where it says nothing of it, as the original's do not,
     /// the contract's rule for the identity, and a new trace.
     package init<Event: PipelineEvent>(of event: Event, properties: MessageProperties) {
-        identity = event.identity(correlationID: properties.correlationID)
+        identity = properties.orderIdentity ?? event.derivedIdentity
         let written = properties.headers[EventHeader.orderTime]?.integer
         if let written, written > 0 {
             orderTime = Timestamp(clamping: written)
         } else {
             orderTime = Event.kind == .order ? event.timestamp : nil
         }
-        trace = properties.headers[EventHeader.traceParent]?.text.flatMap { TraceParent($0) } ?? TraceParent()
+        trace = TraceContext(headers: properties.headers)
     }
 
     /// The message that tells of an event of this order. The same event has the same `message_id` whenever and wherever
     /// this is called; the trace gets a span for each call.
     package func message<Event: PipelineEvent>(of event: Event, from appID: String) -> Message {
-        var headers: FieldTable = [EventHeader.traceParent: .string(trace.child().text)]
+        var headers = trace.nextHeaders
         if let orderTime { headers[EventHeader.orderTime] = .int64(orderTime.milliseconds) }
         return Message(
             body: event.encoded(),

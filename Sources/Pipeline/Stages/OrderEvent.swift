@@ -10,8 +10,8 @@ package enum OrderEvent: Sendable {
     case paid(Payment, OrderIdentity)
     case shipped(Shipment, OrderIdentity)
     case notified(Notification, OrderIdentity)
-    /// A message failed for now and comes back after a while; `attempt` counts all of its attempts. Told in either case
-    /// beside it with the order's identity, or of a message that cannot be read what its `correlation_id` says.
+    /// A message failed for now and comes back after a while; `attempt` counts all of its attempts. As with a dead letter, the
+    /// identity is nil where the message does not state it.
     case retried(PipelineQueue, OrderIdentity?, attempt: Int64, after: RetryDelay, reason: String)
     /// A message went to a dead-letter queue.
     case deadLettered(PipelineQueue, OrderIdentity?, reason: String)

@@ -15,7 +15,7 @@ package struct PaymentStage: Stage {
         let took = began.duration(to: .now)
         let payment = Payment(of: order, answer: answer, at: .now())
         return StageAnswer(.paymentProcessed, publish: payment, report: .paid(payment, identity)) {
-            metrics.processed(payment.status, amount: payment.amount)
+            metrics.processed(payment)
             metrics.took(took)
         }
     }

@@ -11,8 +11,8 @@ package protocol PipelineEvent: Sendable {
     init(json body: [UInt8]) throws(MalformedMessage)
     /// The message body.
     func encoded() -> [UInt8]
-    /// The order's identity, given the message's `correlation_id`.
-    func identity(correlationID: String?) -> OrderIdentity
+    /// The order's identity where the message does not state it.
+    var derivedIdentity: OrderIdentity { get }
 }
 
 extension Order: PipelineEvent {

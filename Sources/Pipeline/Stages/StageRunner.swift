@@ -1,23 +1,18 @@
 package import ActorBus
 package import Logging
 
-/// How much a consumer takes at once, and how long it may take to finish.
+/// How much a consumer takes at once.
 package struct Intake: Sendable, Equatable {
     /// Deliveries that the broker may hand out before they are settled.
     package let prefetch: UInt16
     /// Messages in work at once.
     package let concurrency: Int
-    /// How long messages in work may take once the task is cancelled.
-    package let drainTimeout: Duration
     /// How long a message may be in work, below the broker's `consumer_timeout` (30 minutes by default).
     package let handlerTimeout: Duration
 
-    package init(
-        prefetch: UInt16, concurrency: Int, drainTimeout: Duration, handlerTimeout: Duration = .seconds(1_500)
-    ) {
+    package init(prefetch: UInt16, concurrency: Int, handlerTimeout: Duration = .seconds(1_500)) {
         self.prefetch = prefetch
         self.concurrency = concurrency
-        self.drainTimeout = drainTimeout
         self.handlerTimeout = handlerTimeout
     }
 }
@@ -63,11 +58,11 @@ package struct StageRunner<Work: Stage>: Sendable {
     ///
     /// Throws `AMQPError` with `drainTimedOut` when that took too long (what was in work is back in its queue then), or
     /// with what the broker said when it does not allow to consume or to publish.
-    package func run(on connection: AMQPConnection, _ intake: Intake) async throws {
+    package func run(on connection: AMQPConnection, _ intake: Intake, _ drain: DrainTime) async throws {
         let (refusals, refuse) = AsyncStream<AMQPError>.makeStream(bufferingPolicy: .bufferingOldest(1))
         let refusal = try await withThrowingTaskGroup(of: AMQPError?.self) { group in
             group.addTask {
-                try await consume(on: connection, intake) { refuse.yield($0) }
+                try await consume(on: connection, intake, drain) { refuse.yield($0) }
                 return nil
             }
             group.addTask { await refusals.first { _ in true } }
@@ -82,14 +77,15 @@ package struct StageRunner<Work: Stage>: Sendable {
 
     /// Consumes until the task is cancelled and what was in work is finished. `refuse` is told what can never work.
     private func consume(
-        on connection: AMQPConnection, _ intake: Intake, _ refuse: @escaping @Sendable (AMQPError) -> Void
+        on connection: AMQPConnection, _ intake: Intake, _ drain: DrainTime,
+        _ refuse: @escaping @Sendable (AMQPError) -> Void
     ) async throws {
         let stop = StopSignal()
         try await withTaskCancellationHandler {
             // On the connection's thread: what a message needs of Swift is done where it arrives.
             try await connection.process(
                 stage.queue.rawValue, prefetch: intake.prefetch, concurrency: intake.concurrency,
-                drainTimeout: intake.drainTimeout, handlerTimeout: intake.handlerTimeout,
+                drainTimeout: drain.left, handlerTimeout: intake.handlerTimeout,
                 executorPreference: connection.taskExecutor
             ) { delivery in
                 await settle(delivery, stop, refuse)
@@ -198,7 +194,7 @@ package struct StageRunner<Work: Stage>: Sendable {
         FailedMessage(
             message: delivery.message, exchange: delivery.exchange, failures: 1, reason: malformed.reason,
             orderID: StoredDeadLetter(delivery, of: stage.queue).orderID,
-            identity: delivery.properties.correlationID.map { OrderIdentity($0) })
+            identity: delivery.properties.orderIdentity)
     }
 
     private static func age(of moment: Timestamp) -> Duration {

@@ -80,22 +80,29 @@ enum Program {
         }
     }
 
-    /// Prints the line of data that `all` ends with; that orders are lost is said before it.
+    /// Prints the line of data that `all` ends with; that orders are lost, or out of sight, is said before it.
     private static func finish(_ outcome: AllRun.Outcome, _ logger: Logger) throws -> Int32 {
-        if outcome.lost > 0 {
+        let (lost, notFollowed) = (outcome.remainder.lost, outcome.remainder.notFollowed)
+        if lost > 0 {
             LineWriter.standardError.flush()
             logger.error(
-                "\(outcome.lost) orders are lost: confirmed by the broker, not settled, and in no queue",
-                metadata: ["lost": .stringConvertible(outcome.lost)])
+                "\(lost) orders are lost: confirmed by the broker, not settled, and in no queue",
+                metadata: ["lost": .stringConvertible(lost)])
+        }
+        if notFollowed > 0 {
+            LineWriter.standardError.flush()
+            logger.error(
+                "\(notFollowed) orders were not followed to their end: others consume from these queues too",
+                metadata: ["not_followed": .stringConvertible(notFollowed)])
         }
         LineWriter.standardError.flush()
         let output = DataWriter(descriptor: 1)
-        output.write(Array((outcome.summary.json(lost: outcome.lost, queued: outcome.queued) + "\n").utf8))
+        output.write(Array((outcome.summary.json(outcome.remainder) + "\n").utf8))
         if let failure = outcome.failure { throw failure }
         if output.hasFailed {
             logger.error("The result could not be written to standard output")
             return ExitStatus.failure
         }
-        return outcome.lost > 0 ? ExitStatus.failure : 0
+        return lost > 0 || notFollowed > 0 ? ExitStatus.failure : 0
     }
 }

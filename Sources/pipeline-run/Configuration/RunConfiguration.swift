@@ -35,6 +35,7 @@ struct RunConfiguration: Sendable {
     let paymentPace: Pace
     let fulfillmentPace: Pace
     let intake: Intake
+    let drainTimeout: Duration
     let stateDirectory: String?
     let metricsAddress: String
     /// The port of the dashboard, 0 for any that is free; nil for no dashboard.
@@ -90,6 +91,7 @@ struct RunConfiguration: Sendable {
         try Self.checkReplicas(replicas, target)
         self.replicas = replicas.value
         intake = try Self.intake(work, environment)
+        drainTimeout = try Settings.drainTimeout.resolve(flag: work.drainTimeout, environment).value
         stateDirectory = try Settings.stateDirectory.resolve(flag: work.stateDirectory, environment).value
 
         // Broker
@@ -198,8 +200,7 @@ extension RunConfiguration {
                     + "no more than the prefetch can be in work; raise the prefetch or leave it out")
         }
         return Intake(
-            prefetch: prefetch.value ?? UInt16(clamping: concurrency.value), concurrency: concurrency.value,
-            drainTimeout: try Settings.drainTimeout.resolve(flag: work.drainTimeout, environment).value)
+            prefetch: prefetch.value ?? UInt16(clamping: concurrency.value), concurrency: concurrency.value)
     }
 
     private static func name<Value>(_ setting: Setting<Value>, _ given: Given<Value>) -> String {

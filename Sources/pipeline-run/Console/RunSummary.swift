@@ -47,11 +47,7 @@ struct RunSummary: Sendable {
     }
 
     /// The one line of data that `all` ends with.
-    ///
-    /// - Parameters:
-    ///   - lost: orders neither settled nor dead-lettered nor still queued.
-    ///   - queued: orders that the next run, or another process, will go on with.
-    func json(lost: Int64, queued: Int64) -> String {
+    func json(_ remainder: QueueWatch.Remainder) -> String {
         let own = tally.own
         let (seconds, attoseconds) = elapsed.components
         let tenths = attoseconds / 100_000_000_000_000_000
@@ -61,7 +57,8 @@ struct RunSummary: Sendable {
         return "{\"orders\":\(own.orders),\"payments_success\":\(own.paymentsSuccess),"
             + "\"payments_failed\":\(own.paymentsFailed),\"shipments\":\(own.shipments),"
             + "\"notifications\":\(own.notifications),\"dead_lettered\":\(tally.deadLettered),"
-            + "\"redelivered\":\(tally.redelivered),\"lost\":\(lost),\"still_queued\":\(queued),"
+            + "\"redelivered\":\(tally.redelivered),\"lost\":\(remainder.lost),"
+            + "\"still_queued\":\(remainder.queued),\"not_followed\":\(remainder.notFollowed),"
             + "\"other_events\":\(otherEvents),\"seconds\":\(seconds).\(tenths)}"
     }
 }

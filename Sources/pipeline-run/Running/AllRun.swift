@@ -10,7 +10,6 @@ struct AllRun: Sendable {
         case ended(ServiceKind, (any Error)?)
         /// Every order of the run is settled, or nothing moves any more.
         case settled
-        case drainTimeIsOver
         /// The private broker ended and cannot be brought back.
         case brokerIsGone(any Error)
     }
@@ -18,19 +17,18 @@ struct AllRun: Sendable {
     /// How it went, once the services have ended.
     struct Outcome: Sendable {
         let summary: RunSummary
-        let lost: Int64
-        let queued: Int64
+        let remainder: QueueWatch.Remainder
         /// What ended it before its time.
         let failure: (any Error)?
 
         /// Of a run that was stopped before anything was in hand.
         static let nothing = Outcome(
-            summary: RunSummary(OrderTally(), elapsed: .zero), lost: 0, queued: 0, failure: nil)
+            summary: RunSummary(OrderTally(), elapsed: .zero), remainder: QueueWatch.Remainder(), failure: nil)
     }
 
-    /// A private broker has no other consumers, so the generator can be held back until these are done; queues stay
-    /// short and notices prompt. On a shared one, others may take our orders.
-    private static let mostOpenOnPrivateBroker = 256
+    /// The generator is held back while so many orders are open, which bounds the memory of a run. On a private broker
+    /// queues stay short and notices prompt; on a shared one, others may be slow with our orders.
+    private static let mostOpen = (privateBroker: 256, sharedBroker: 10_000)
     private static let summaryInterval = Duration.seconds(10)
 
     let configuration: RunConfiguration
@@ -51,7 +49,8 @@ struct AllRun: Sendable {
     }
 
     private func runServices() async throws -> Outcome {
-        let book = RunBook(mostOpen: configuration.broker == nil ? Self.mostOpenOnPrivateBroker : .max)
+        let book = RunBook(
+            mostOpen: configuration.broker == nil ? Self.mostOpen.privateBroker : Self.mostOpen.sharedBroker)
         let console = Console(logs, configuration, progressOf: book)
         let recent = configuration.dashboardPort.map { _ in RecentOrders() }
         let factory = ServiceFactory(
@@ -81,9 +80,9 @@ struct AllRun: Sendable {
                         return try await PrivateBroker.whileRunning(in: folder, stop: stop, logger) { broker, gone in
                             let outcome = try await run(
                                 services, on: broker, gone, book, console, dashboard, factory, logger)
-                            if outcome.queued > 0 {
+                            if outcome.remainder.queued > 0 {
                                 logger.notice(
-                                    "Still queued: \(outcome.queued) orders; they stay in \(folder.path) and the next run goes on with them"
+                                    "Still queued: \(outcome.remainder.queued) orders; they stay in \(folder.path) and the next run goes on with them"
                                 )
                             }
                             return outcome
@@ -127,22 +126,20 @@ struct AllRun: Sendable {
                 console.show(RunSummary(book.now, elapsed: began.duration(to: .now)))
             }
         }
-        let failure = await serve(services, on: configured, brokerIsGone, book, factory.workInHand, watch, logger)
+        let failure = await serve(services, on: configured, brokerIsGone, book, factory, watch, logger)
         summaries.cancel()
         dashboard?.end()
         let tally = book.now
-        let open = tally.openAndConfirmed
-        let lost = await watch.lost(ofOpen: open)
+        let remainder = await watch.remainder(open: tally.openAndConfirmed, givenUp: tally.givenUp)
         await connection.close()
         return Outcome(
-            summary: RunSummary(tally, elapsed: began.duration(to: .now)), lost: lost, queued: open - lost,
-            failure: failure)
+            summary: RunSummary(tally, elapsed: began.duration(to: .now)), remainder: remainder, failure: failure)
     }
 
-    /// Runs the services to their end and returns what went wrong.
+    /// Runs the services to their end and returns what went wrong. None of their tasks outlives this.
     private func serve(
         _ services: [(ServiceKind, any PipelineService)], on broker: ConnectionConfiguration,
-        _ brokerIsGone: AsyncStream<any Error>?, _ book: RunBook, _ workInHand: WorkInHand, _ watch: QueueWatch,
+        _ brokerIsGone: AsyncStream<any Error>?, _ book: RunBook, _ factory: ServiceFactory, _ watch: QueueWatch,
         _ logger: Logger
     ) async -> (any Error)? {
         let (moments, tell) = AsyncStream<Moment>.makeStream()
@@ -158,62 +155,58 @@ struct AllRun: Sendable {
             }
             return (kind, task)
         }
-        var timers: [Task<Void, Never>] = []
-        defer { for timer in timers { timer.cancel() } }
+        var watches = [Task { await Self.makeRoom(book, factory.workInHand, watch, logger) }]
         if let brokerIsGone {
-            timers.append(Task { for await error in brokerIsGone { tell.yield(.brokerIsGone(error)) } })
+            watches.append(Task { for await error in brokerIsGone { tell.yield(.brokerIsGone(error)) } })
         }
 
         var failure: (any Error)?
         var ended: Set<ServiceKind> = []
         var iterator = moments.makeAsyncIterator()
-        running: while let moment = await iterator.next() {
+        func note(_ moment: Moment) {
             switch moment {
-            case .stopWanted, .settled:
-                break running
             case .ended(let kind, let error):
                 ended.insert(kind)
-                failure = error
-                guard error == nil, kind == .generator else { break running }
-                timers.append(Task { await Self.settle(book, workInHand, watch, tell) })
+                failure = failure ?? error
             case .brokerIsGone(let error):
+                // What is in hand cannot be finished any more.
+                failure = error
+                factory.drain.giveUp()
                 for (_, task) in tasks { task.cancel() }
-                return error
-            case .drainTimeIsOver:
-                break
+            case .stopWanted, .settled: break
             }
         }
-
-        // From the source downwards, so that each service still has the next one to hand on to.
-        let drainTime = configuration.intake.drainTimeout
-        timers.append(
-            Task {
-                do { try await Task.sleep(for: drainTime + .seconds(1)) } catch { return }
-                tell.yield(.drainTimeIsOver)
-            })
+        while let moment = await iterator.next() {
+            note(moment)
+            guard case .ended(.generator, nil) = moment else { break }
+            watches.append(Task { await Self.settle(book, factory.workInHand, watch, tell) })
+        }
+        // From the source downwards, so that each service still has the next one to hand on to; together they have the
+        // drain time once.
         for (kind, task) in tasks {
             task.cancel()
-            while !ended.contains(kind), let moment = await iterator.next() {
-                switch moment {
-                case .ended(let other, let error):
-                    ended.insert(other)
-                    failure = failure ?? error
-                case .drainTimeIsOver:
-                    for (_, task) in tasks { task.cancel() }
-                    return failure
-                        ?? AMQPError(
-                            .drainTimedOut, "the services had not finished what was in hand within \(drainTime)",
-                            remedy: "it is back in its queue; give more time with --drain-timeout")
-                case .brokerIsGone(let error):
-                    // What is in hand cannot be finished any more.
-                    for (_, task) in tasks { task.cancel() }
-                    return error
-                case .stopWanted, .settled:
-                    break
-                }
-            }
+            while !ended.contains(kind), let moment = await iterator.next() { note(moment) }
         }
+        for task in watches { task.cancel() }
+        for task in watches { await task.value }
         return failure
+    }
+
+    /// Lets the generator go on when it is held back by orders of which nothing is to come: no queue holds them, nobody
+    /// here has them in work, and nothing happens.
+    private static func makeRoom(
+        _ book: RunBook, _ workInHand: WorkInHand, _ watch: QueueWatch, _ logger: Logger
+    ) async {
+        while true {
+            do { try await Task.sleep(for: .seconds(1)) } catch { return }
+            guard book.isFull else { continue }
+            await watch.waitUntilNothingMoves(book, workInHand)
+            guard !Task.isCancelled, book.isFull else { continue }
+            let count = book.giveUpConfirmed()
+            logger.warning(
+                "Orders that are not settled and in no queue are given up: others took them, or they are lost",
+                metadata: ["orders": .stringConvertible(count)])
+        }
     }
 
     /// Waits until every order is settled, or until it is clear that some never will be.

@@ -47,11 +47,11 @@ struct QueueWatch: Sendable {
     /// Returns when nothing has moved for a while though orders are open: all queues are empty, no message is in work,
     /// and no event comes. Or when the task is cancelled.
     func waitUntilNothingMoves(_ book: RunBook, _ workInHand: WorkInHand) async {
-        var events = book.now.events
+        var events = book.events
         var quietSeconds = 0
         while quietSeconds < 5 {
             do { try await Task.sleep(for: .seconds(1)) } catch { return }
-            let now = book.now.events
+            let now = book.events
             if now == events, workInHand.count == 0, await depth()?.messages == 0 {
                 quietSeconds += 1
             } else {
@@ -61,29 +61,44 @@ struct QueueWatch: Sendable {
         }
     }
 
-    /// Of so many open orders that were confirmed, how many are in no queue. To be asked when our own consumers are
-    /// gone.
+    /// What has become of the orders of a run that were confirmed and not settled.
+    struct Remainder: Sendable, Equatable {
+        /// In no queue, and nobody else can have them.
+        var lost: Int64 = 0
+        /// Waiting in a queue, or in others' hands.
+        var queued: Int64 = 0
+        /// Given up in the course of the run: others took them.
+        var notFollowed: Int64 = 0
+    }
+
+    /// Tells lost orders from those that others have. To be asked when our own consumers are gone.
     ///
-    /// Each open order stands in one queue at least. Where consumers of others are at work, and where the broker cannot
-    /// be asked, none counts as lost.
-    func lost(ofOpen open: Int64) async -> Int64 {
-        guard open > 0 else { return 0 }
+    /// Each open order stands in one queue at least, one that was given up in none. Where consumers of others are at
+    /// work, and where the broker cannot be asked, no order counts as lost.
+    ///
+    /// - Parameters:
+    ///   - open: orders that are followed.
+    ///   - givenUp: orders that were given up.
+    func remainder(open: Int64, givenUp: Int64) async -> Remainder {
+        guard open > 0 || givenUp > 0 else { return Remainder() }
+        let others = Remainder(queued: open, notFollowed: givenUp)
         var lost: Int64 = 0
         let end = ContinuousClock.now + .seconds(15)
         // The broker puts back what a closed channel held only after the channel is closed.
         for _ in 0..<20 where ContinuousClock.now < end {
             guard let depth = await lastDepth() else {
-                logger.warning("The broker cannot be asked for its queues; \(open) orders are taken to be still queued")
-                return 0
+                logger.warning(
+                    "The broker cannot be asked for its queues; \(open + givenUp) orders are taken to be still queued")
+                return others
             }
             if depth.consumers > 0 {
-                logger.warning("Others consume from these queues too; \(open) orders are taken to be theirs")
-                return 0
+                logger.warning("Others consume from these queues too; \(open + givenUp) orders are taken to be theirs")
+                return others
             }
             lost = max(0, open - depth.messages)
-            if lost == 0 { return 0 }
+            if lost == 0 { break }
             do { try await Task.sleep(for: .milliseconds(100)) } catch { break }
         }
-        return lost
+        return Remainder(lost: lost + givenUp, queued: open - lost)
     }
 }

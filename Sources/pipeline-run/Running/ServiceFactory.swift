@@ -8,19 +8,21 @@ struct ServiceFactory: Sendable {
     let logs: LogOutput
     let observer: PipelineObserver
     let workInHand = WorkInHand()
+    let drain: DrainTime
 
     init(_ configuration: RunConfiguration, logs: LogOutput, observer: PipelineObserver) {
         self.configuration = configuration
         self.logs = logs
         self.observer = observer
+        drain = DrainTime(configuration.drainTimeout)
     }
 
     var topology: Topology { PipelineTopology.all(configuration.queueType) }
 
     func context(_ kind: ServiceKind) -> ServiceContext {
         ServiceContext(
-            kind, topology: topology, drainTimeout: configuration.intake.drainTimeout,
-            workInHand: workInHand, observer: observer, logger: logs.logger(service: kind.rawValue))
+            kind, topology: topology, drain: drain, workInHand: workInHand, observer: observer,
+            logger: logs.logger(service: kind.rawValue))
     }
 
     func generator(

@@ -60,8 +60,8 @@ import Testing
 
     @Test func aBindingToAMissingExchangeIsNotFound() async throws {
         let exchange = unique("missing")
-        let error = try await refusal(topology: Topology { Queue(unique("bound"), durable: false).bound(to: exchange) })
-        { _ in }
+        let queue = Queue(unique("bound"), durable: false, exclusive: true).bound(to: exchange)
+        let error = try await refusal(topology: Topology { queue }) { _ in }
         #expect(error.code == .notFound)
         #expect(error.description.contains(exchange))
     }
@@ -73,8 +73,9 @@ import Testing
             Exchange(exchange, .topic, durable: false, autoDelete: true)
             Exchange(other, .headers, durable: false)
             Queue(queue).bound(to: exchange, routingKey: "a.*")
-            Queue(second, durable: false, autoDelete: true).bound(to: exchange, routingKey: "a.#").bound(
-                to: other, arguments: ["x-match": "all", "k": 1])
+            Queue(second, durable: false, exclusive: true, autoDelete: true)
+                .bound(to: exchange, routingKey: "a.#")
+                .bound(to: other, arguments: ["x-match": "all", "k": 1])
             Queue(third, .quorum(deliveryLimit: 5)).bound(to: exchange, routingKey: "b")
         }
         try await withConnection(to: try await SharedBroker.quiet.value.configuration, topology: topology) {
@@ -93,7 +94,7 @@ import Testing
     @Test func declaringMoreKeepsTheConnectionAndFailsAlone() async throws {
         try await withQueue("more") { connection, queue in
             let more = unique("more")
-            try await connection.declare(Topology { Queue(more, durable: false, autoDelete: true) })
+            try await connection.declare(Topology { Queue(more, durable: false, exclusive: true) })
             #expect(try await connection.inspect(queue: more) == QueueDepth(messages: 0, consumers: 0))
             let error = await #expect(throws: AMQPError.self) {
                 try await connection.declare(Topology { Queue(queue, arguments: ["x-max-length": 7]) })

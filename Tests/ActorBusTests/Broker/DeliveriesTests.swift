@@ -85,8 +85,7 @@ import Testing
         try await withQueue(
             "settled", arguments: ["x-dead-letter-exchange": "", "x-dead-letter-routing-key": .string(dead)]
         ) { connection, queue in
-            try await connection.declare(
-                Topology { Queue(dead, durable: false, autoDelete: false, arguments: ["x-expires": 60_000]) })
+            try await connection.declare(Topology { Queue(dead, arguments: ["x-expires": 60_000]) })
             try await connection.fill(queue, 3)
             var deliveries = connection.deliveries(from: queue, prefetch: 1).makeAsyncIterator()
             try #require(try await deliveries.next()).acknowledge()

@@ -1,5 +1,6 @@
 import Glibc
 import LocalBroker
+import Testbed
 import Testing
 
 @testable import ActorBus
@@ -14,7 +15,12 @@ enum SharedBroker {
     private static let started = Lock<[LocalBroker]>([])
 
     private static func start() async throws -> LocalBroker {
-        let broker = try await LocalBroker.start()
+        var options = LocalBrokerOptions()
+        if try LocalBroker.installedVersion().canRefuseTransientQueues {
+            // As later versions will by default.
+            options.configuration["deprecated_features.permit.transient_nonexcl_queues"] = "false"
+        }
+        let broker = try await LocalBroker.start(options)
         let isFirst = started.withLock { brokers in
             brokers.append(broker)
             return brokers.count == 1

@@ -33,10 +33,11 @@ import Testing
         tally.note(.ordered(Self.order, Self.identity))
         tally.note(.notified(Notification(of: Self.order), Self.identity))
         tally.note(.redelivered(.payment))
-        let json = RunSummary(tally, elapsed: .milliseconds(1250)).json(lost: 0, queued: 1)
+        let json = RunSummary(tally, elapsed: .milliseconds(1250)).json(QueueWatch.Remainder(queued: 1))
         #expect(
             json == #"{"orders":1,"payments_success":0,"payments_failed":0,"shipments":0,"notifications":1,"#
-                + #""dead_lettered":0,"redelivered":1,"lost":0,"still_queued":1,"other_events":0,"seconds":1.2}"#)
+                + #""dead_lettered":0,"redelivered":1,"lost":0,"still_queued":1,"not_followed":0,"#
+                + #""other_events":0,"seconds":1.2}"#)
     }
 
     @Test func `a run with a dead letter adds up`() {
@@ -49,10 +50,11 @@ import Testing
         let payment = Payment(of: Self.order, answer: answer, at: Self.order.timestamp)
         tally.note(.paid(payment, Self.identity))
         tally.note(.notified(Notification(of: payment), Self.identity))
-        let json = RunSummary(tally, elapsed: .zero).json(lost: 0, queued: 0)
+        let json = RunSummary(tally, elapsed: .zero).json(QueueWatch.Remainder())
         #expect(
             json == #"{"orders":1,"payments_success":0,"payments_failed":1,"shipments":0,"notifications":1,"#
-                + #""dead_lettered":1,"redelivered":0,"lost":0,"still_queued":0,"other_events":0,"seconds":0.0}"#)
+                + #""dead_lettered":1,"redelivered":0,"lost":0,"still_queued":0,"not_followed":0,"#
+                + #""other_events":0,"seconds":0.0}"#)
         #expect(tally.open == 0)
     }
 

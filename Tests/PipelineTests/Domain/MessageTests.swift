@@ -141,7 +141,7 @@ struct MessageTests {
         arguments: [
             ("order_id", "\"42\"", "order_id: expected a whole number of 64 bits, found the string \"42\""),
             ("order_id", "42.5", "order_id: expected a whole number of 64 bits, found the number 42.5"),
-            ("order_id", "1e3", "order_id: expected a whole number of 64 bits, found the number 1e3"),
+            ("order_id", "1e-3", "order_id: expected a whole number of 64 bits, found the number 1e-3"),
             (
                 "order_id", "9223372036854775808",
                 "order_id: expected a whole number of 64 bits, found the number 9223372036854775808"
@@ -153,23 +153,43 @@ struct MessageTests {
             ("order_id", nil, "order_id is missing: expected a whole number of 64 bits"),
             ("customer_email", "7", "customer_email: expected a string, found the number 7"),
             ("customer_email", nil, "customer_email is missing: expected a string"),
-            ("total_amount", "-0.01", "total_amount: expected an amount from 0 to 1000000.00, found the number -0.01"),
+            (
+                "total_amount", "-0.01",
+                "total_amount: expected an amount from 0 to 1000000.00 in whole cents, found the number -0.01"
+            ),
             (
                 "total_amount", "1000000.01",
-                "total_amount: expected an amount from 0 to 1000000.00, found the number 1000000.01"
+                "total_amount: expected an amount from 0 to 1000000.00 in whole cents, found the number 1000000.01"
             ),
             (
                 "total_amount", "1e999999999",
-                "total_amount: expected an amount from 0 to 1000000.00, found the number 1e999999999"
+                "total_amount: expected an amount from 0 to 1000000.00 in whole cents, found the number 1e999999999"
             ),
             (
                 "total_amount", "\"1299.99\"",
-                "total_amount: expected an amount from 0 to 1000000.00, found the string \"1299.99\""
+                "total_amount: expected an amount from 0 to 1000000.00 in whole cents, found the string \"1299.99\""
             ),
-            ("total_amount", "null", "total_amount: expected an amount from 0 to 1000000.00, found null"),
-            ("total_amount", nil, "total_amount is missing: expected an amount from 0 to 1000000.00"),
-            ("currency", "null", "currency: expected a string, found null"),
-            ("currency", nil, "currency is missing: expected a string"),
+            (
+                "total_amount", "null",
+                "total_amount: expected an amount from 0 to 1000000.00 in whole cents, found null"
+            ),
+            ("total_amount", nil, "total_amount is missing: expected an amount from 0 to 1000000.00 in whole cents"),
+            (
+                "total_amount", "18.605",
+                "total_amount: expected an amount from 0 to 1000000.00 in whole cents, found the number 18.605"
+            ),
+            (
+                "currency", "null",
+                "currency: expected a currency of three capital letters, as in \"EUR\", found null"
+            ),
+            (
+                "currency", nil,
+                "currency is missing: expected a currency of three capital letters, as in \"EUR\""
+            ),
+            (
+                "currency", "\"eur\"",
+                "currency: expected a currency of three capital letters, as in \"EUR\", found the string \"eur\""
+            ),
             (
                 "timestamp", "\"yesterday\"",
                 "timestamp: expected a time as in \"2026-01-07T10:30:00Z\", found the string \"yesterday\""
@@ -201,15 +221,19 @@ struct MessageTests {
             (#"[{"product_id":1,"name":null,"price":1,"quantity":1}]"#, "items[0].name: expected a string, found null"),
             (
                 #"[{"product_id":1,"name":"a","price":-1,"quantity":1}]"#,
-                "items[0].price: expected an amount from 0 to 1000000.00, found the number -1"
+                "items[0].price: expected an amount from 0 to 1000000.00 in whole cents, found the number -1"
             ),
             (
                 #"[{"product_id":1,"name":"a","price":1,"quantity":-1}]"#,
                 "items[0].quantity: expected a whole number of 64 bits, 0 or more, found the number -1"
             ),
             (
-                #"[{"product_id":1,"name":"a","price":1,"quantity":1.0}]"#,
-                "items[0].quantity: expected a whole number of 64 bits, 0 or more, found the number 1.0"
+                #"[{"product_id":1,"name":"a","price":1,"quantity":1.5}]"#,
+                "items[0].quantity: expected a whole number of 64 bits, 0 or more, found the number 1.5"
+            ),
+            (
+                #"[{"product_id":1,"name":"a","price":1.001,"quantity":1}]"#,
+                "items[0].price: expected an amount from 0 to 1000000.00 in whole cents, found the number 1.001"
             ),
         ])
     func malformedItems(items: String, reason: String) {
@@ -270,7 +294,7 @@ struct MessageTests {
             ("42", "expected a JSON object, found the number 42"),
             ("\"a\\nb\"", "expected a JSON object, found the string \"a\\u{a}b\""),
             ("{} {}", "not valid JSON at byte 3: expected the end of the text, found \"{\""),
-            ("\u{FEFF}{}", "not valid JSON at byte 0: expected a value, found the byte 0xEF"),
+            ("\u{FEFF}{}", "the body begins with a byte order mark (EF BB BF), which JSON must not have"),
         ])
     func noObject(body: String, reason: String) {
         #expect(orderReason(Array(body.utf8)) == reason)
@@ -291,17 +315,100 @@ struct MessageTests {
             orderReason(Array(huge.prefix(100_000))) == "not valid JSON at byte 64: nested deeper than 64 levels")
     }
 
+    @Test("a customer's address has no control characters, however they are written")
+    func controlCharacters() {
+        let controls = Array(UInt32(0)...0x1F) + Array(0x7F...0x9F)
+        for (sample, read) in [
+            (SampleMessages.order, orderReason), (SampleMessages.payment, paymentReason),
+            (SampleMessages.shipment, shipmentReason),
+        ] {
+            for value in controls {
+                let code = String(value, radix: 16, uppercase: true)
+                let digits = String(repeating: "0", count: 4 - code.count) + code
+                let reason = "customer_email: expected an address without control characters, found U+\(digits)"
+                let escaped = SampleMessages.changed(sample, "customer_email", to: "\"a\\u\(digits)@example.com\"")
+                #expect(read(escaped) == reason)
+                guard value >= 0x20, let scalar = Unicode.Scalar(value) else { continue }
+                let plain = SampleMessages.changed(sample, "customer_email", to: "\"a@example.com\(scalar)\"")
+                #expect(read(plain) == reason)
+            }
+            for text in [" ", "é", "\u{A0}", "a\u{300}", "😀", "", "ñ@ü.example"] {
+                #expect(read(SampleMessages.changed(sample, "customer_email", to: "\"\(text)\"")) == nil, "\(text)")
+            }
+        }
+    }
+
+    @Test(
+        "a currency is three capital letters",
+        arguments: [
+            "", "EU", "EURO", "Eur", "eur", "EU ", "€", "E\u{301}U", "ÄÖÜ", "E€R", "ＥＵＲ", "E1R", "EUR\\n",
+            "\\u0000\\u0000\\u0000",
+            "\\u212AKK",
+        ])
+    func currencies(code: String) {
+        for (sample, read) in [(SampleMessages.order, orderReason), (SampleMessages.payment, paymentReason)] {
+            let reason = read(SampleMessages.changed(sample, "currency", to: "\"\(code)\""))
+            #expect(reason?.hasPrefix("currency: expected a currency of three capital letters") == true, "\(code)")
+            #expect(read(SampleMessages.changed(sample, "currency", to: #""\u0041ZB""#)) == nil)
+        }
+    }
+
+    @Test("whole numbers may be written with a point or an exponent")
+    func wholeNumbers() throws {
+        let body = String(decoding: SampleMessages.changed(SampleMessages.order, "order_id", to: "42.0"), as: UTF8.self)
+            .replacing("\"product_id\": 1,", with: "\"product_id\": 1e3,")
+            .replacing("\"quantity\": 1}", with: "\"quantity\": 0.6e1}")
+        let order = try Order(json: Array(body.utf8))
+        #expect(order.orderID == 42 && order.items[0].productID == 1000 && order.items[0].quantity == 6)
+        #expect(
+            try Shipment(
+                json: SampleMessages.changed(SampleMessages.shipment, "order_id", to: "-9.223372036854775808e18")
+            )
+            .orderID == .min)
+    }
+
+    @Test(
+        "a body in another format is named",
+        arguments: [
+            ([0xEF, 0xBB, 0xBF], "byte order mark (EF BB BF)"), ([0xFF, 0xFE], "UTF-16"), ([0xFE, 0xFF], "UTF-16"),
+            ([0xFF, 0xFE, 0, 0], "UTF-32"), ([0, 0, 0xFE, 0xFF], "UTF-32"),
+            ([0, 0x53, 0x75, 0xA0], "AMQP 1.0 section (data)"), ([0, 0x53, 0x76], "AMQP 1.0 section (amqp-sequence)"),
+            ([0, 0x53, 0x77, 0xA1, 2], "AMQP 1.0 section (amqp-value)"),
+            ([0, 0x53, 0x70], "AMQP 1.0 section (header)"), ([0, 0x53, 0x78], "AMQP 1.0 section (footer)"),
+            ([0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x77], "AMQP 1.0 section (amqp-value)"),
+        ] as [([UInt8], String)])
+    func otherFormats(beginning: [UInt8], words: String) {
+        for body in [beginning, beginning + Array(SampleMessages.order.utf8)] {
+            #expect(orderReason(body)?.contains(words) == true, "\(orderReason(body) ?? "no reason")")
+            #expect(paymentReason(body) == orderReason(body) && shipmentReason(body) == orderReason(body))
+        }
+    }
+
+    @Test(
+        "a body that only begins like another format is not taken for it",
+        arguments: [
+            [0], [0, 0x53], [0, 0x53, 0x6F], [0, 0x53, 0x79], [0, 0x80], [0, 0x80, 0, 0, 0, 0, 0, 0, 0], [0xEF, 0xBB],
+            [0xFE],
+        ]
+            as [[UInt8]])
+    func noOtherFormat(beginning: [UInt8]) {
+        #expect(orderReason(beginning)?.hasPrefix("not valid JSON at byte 0: ") == true)
+    }
+
     @Test("what is copied into the next message leaves it below that")
     func textSize() throws {
         let limit = 1 << 16
-        // What grows most when it is written again: two bytes that become six.
-        let longest = String(repeating: #"\b"#, count: limit)
+        // What grows most when it is written again: one byte that becomes two.
+        let longest = String(repeating: #"\""#, count: limit)
         var order = SampleMessages.changed(SampleMessages.order, "customer_email", to: "\"\(longest)\"")
         #expect(orderReason(order) == nil)
         let read = try Order(json: order)
         #expect(read.customerEmail.utf8.count == limit && read.encoded().count < 1 << 20)
         order = SampleMessages.changed(SampleMessages.order, "customer_email", to: "\"\(longest)b\"")
         #expect(orderReason(order) == "customer_email has 65537 bytes; 65536 are the limit")
+        // No other text is copied, so none has a limit of its own.
+        let name = SampleMessages.order.replacing("Laptop Pro 15", with: String(repeating: "x", count: 500_000))
+        #expect(orderReason(Array(name.utf8)) == nil)
     }
 
     @Test("a reason is one short line, whatever a stranger wrote")
@@ -330,8 +437,9 @@ struct MessageTests {
                     quantity: random.number(in: 0 ... .max))
             }
             let order = Order(
-                orderID: random.number(in: .min ... .max), customerEmail: random.text(), items: items,
-                totalAmount: Money(cents: random.number(in: 0...100_000_000)) ?? .zero, currency: random.text(),
+                orderID: random.number(in: .min ... .max), customerEmail: random.printableText(), items: items,
+                totalAmount: Money(cents: random.number(in: 0...100_000_000)) ?? .zero,
+                currency: random.element(of: ["EUR", "USD", "AAA", "ZZZ"]),
                 timestamp: Timestamp(clampingSeconds: random.number(in: -62_167_219_200...253_402_300_799)))
             #expect(try Order(json: order.encoded()) == order)
 

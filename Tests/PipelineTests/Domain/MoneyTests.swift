@@ -14,12 +14,14 @@ struct MoneyTests {
         arguments: [
             ("0", 0), ("-0", 0), ("-0.000", 0), ("0e5", 0), ("0.00e999999999999", 0), ("1299.9", 129_990),
             ("1299.99", 129_999), ("1300", 130_000), ("1300.0", 130_000), ("1.2e3", 120_000), ("1.2E+3", 120_000),
-            ("1299.9899999999998", 129_999), ("1299.9900000000002", 129_999), ("0.1", 10), ("0.01", 1), ("0.005", 1),
-            ("0.00499999999999999999999", 0), ("0.0149999", 1), ("0.015", 2), ("0.30000000000000004", 30),
-            ("123456e-2", 123_456), ("123456E-4", 1235), ("5e-3", 1), ("4e-3", 0), ("9e-999999999999999999999", 0),
+            ("1299.9899999999998", 129_999), ("1299.9900000000002", 129_999), ("0.1", 10), ("0.01", 1),
+            ("18.609999999999999", 1861), ("18.610000000000003", 1861), ("0.30000000000000004", 30),
+            ("5.551115123125783e-17", 0), ("0.000001", 0), ("18.610001", 1861), ("18.609999", 1861),
+            ("18.610001000", 1861), ("18.6099990000000001", 1861), ("0.009999999", 1), ("99.999999", 10_000),
+            ("123456e-2", 123_456), ("1234500E-4", 12_345), ("9e-999999999999999999999", 0),
             ("1000000", 100_000_000), ("1000000.00", 100_000_000), ("1e6", 100_000_000),
             ("1000000.0000000001", 100_000_000),
-            ("999999.999", 100_000_000), ("0.000001e12", 100_000_000), ("99.995", 10_000), ("9.999", 1000),
+            ("1000000.000001", 100_000_000), ("999999.999999", 100_000_000), ("0.000001e12", 100_000_000),
         ] as [(String, Int64)])
     func amounts(number: String, expected: Int64) {
         #expect(cents(number) == expected)
@@ -34,6 +36,18 @@ struct MoneyTests {
             "-1e999999999",
         ])
     func outOfRange(number: String) {
+        #expect(cents(number) == nil)
+    }
+
+    @Test(
+        "real digits beyond the cent are no noise",
+        arguments: [
+            "18.605", "0.005", "0.001", "5e-3", "4e-3", "123456E-4", "0.015", "0.0149999", "99.995", "9.999",
+            "18.6100011",
+            "18.61000100000000001", "18.6099989", "18.60999899999999999", "0.0000010000001", "0.0000011", "0.00002",
+            "999999.999", "1000000.005", "1000000.0000011", "0.00499999999999999999999", "1299.99999",
+        ])
+    func realDigits(number: String) {
         #expect(cents(number) == nil)
     }
 
@@ -55,26 +69,32 @@ struct MoneyTests {
         }
     }
 
-    @Test("rounds like exact arithmetic, wherever the point stands")
+    @Test("takes what exact arithmetic takes, wherever the point stands")
     func shifts() {
         var random = SeededNumbers(4)
-        for _ in 0..<20_000 {
-            let digits = random.number(in: 0...99_999_999_999)
-            let exponent = Int(random.number(in: -14...6))
-            var expected: Int64? = digits
-            var shift = exponent + 2
-            while shift > 0, let value = expected {
-                expected = value > 1_000_000_000_000 ? nil : value * 10
-                shift -= 1
-            }
-            if shift < 0 {
-                var divisor: Int64 = 1
-                for _ in shift..<0 { divisor *= 10 }
-                expected = (digits + divisor / 2) / divisor
-            }
+        var taken = 0
+        for _ in 0..<40_000 {
+            // Cents with a little beside them, in units of 10^-9, so that many lie about the edges.
+            let noise = random.element(
+                of: [0, 1, 999, 1000, 1001, 9_998_999, 9_999_000, 9_999_001, 5_000_000] as [Int64])
+            let units = random.number(in: 0...100_000_100) * 10_000_000 + noise
+            let (cents, rest) = units.quotientAndRemainder(dividingBy: 10_000_000)
+            var expected: Int64? = rest <= 1000 ? cents : rest >= 9_999_000 ? cents + 1 : nil
             if let value = expected, value > 100_000_000 { expected = nil }
-            #expect(cents("\(digits)e\(exponent)") == expected, "\(digits)e\(exponent)")
+            let exponent = random.below(20) - 10
+            let text = Self.text(units, decimals: 9 + exponent) + "e\(exponent)"
+            #expect(self.cents(text) == expected, "\(text)")
+            if expected != nil { taken += 1 }
         }
+        #expect(taken > 10_000)
+    }
+
+    /// `units` of 10^-decimals.
+    private static func text(_ units: Int64, decimals: Int) -> String {
+        let digits = "\(units)"
+        if decimals <= 0 { return units == 0 ? "0" : digits + String(repeating: "0", count: -decimals) }
+        let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.utf8.count)) + digits
+        return "\(padded.dropLast(decimals)).\(padded.suffix(decimals))"
     }
 
     @Test(

@@ -4,35 +4,25 @@ import Testing
 
 @Suite("Order identity")
 struct OrderIdentityTests {
-    @Test("is the correlation id where there is one")
-    func correlationID() throws {
-        let order = try Order(json: Array(SampleMessages.order.utf8))
-        let payment = try Payment(json: Array(SampleMessages.payment.utf8))
-        let shipment = try Shipment(json: Array(SampleMessages.shipment.utf8))
-        #expect(order.identity(correlationID: "x-1").text == "x-1")
-        #expect(payment.identity(correlationID: "x-1").text == "x-1")
-        #expect(shipment.identity(correlationID: "x-1").text == "x-1")
-    }
-
-    @Test("is derived from a message that has none", arguments: [nil, ""])
-    func derived(correlationID: String?) throws {
+    @Test("is derived from a message that does not state it")
+    func derived() throws {
         let order = try Order(
             json: SampleMessages.changed(SampleMessages.order, "timestamp", to: "\"2026-01-07T11:30:00.50+01:00\""))
-        #expect(order.identity(correlationID: correlationID).text == "42@2026-01-07T11:30:00.50+01:00")
+        #expect(order.derivedIdentity.text == "42@2026-01-07T11:30:00.50+01:00")
         let payment = try Payment(json: Array(SampleMessages.payment.utf8))
-        #expect(payment.identity(correlationID: correlationID).text == "TXN-42-1736244600")
+        #expect(payment.derivedIdentity.text == "TXN-42-1736244600")
         let shipment = try Shipment(json: Array(SampleMessages.shipment.utf8))
-        #expect(shipment.identity(correlationID: correlationID).text == "TRACK-42-1736244605")
+        #expect(shipment.derivedIdentity.text == "TRACK-42-1736244605")
     }
 
     @Test("of a failed payment without a transaction is made of number and time", arguments: ["null", "\"\""])
     func withoutTransaction(transactionID: String) throws {
         let failed = SampleMessages.payment.replacing("\"success\"", with: "\"failed\"")
         let payment = try Payment(json: SampleMessages.changed(failed, "transaction_id", to: transactionID))
-        #expect(payment.identity(correlationID: nil).text == "42@2026-01-07T10:30:02Z")
+        #expect(payment.derivedIdentity.text == "42@2026-01-07T10:30:02Z")
         let shipment = try Shipment(
             json: SampleMessages.changed(SampleMessages.shipment, "tracking_number", to: "\"\""))
-        #expect(shipment.identity(correlationID: nil).text == "42@2026-01-07T10:30:05Z")
+        #expect(shipment.derivedIdentity.text == "42@2026-01-07T10:30:05Z")
     }
 
     @Test("names each kind of event")

@@ -20,6 +20,11 @@ struct SeededNumbers {
         elements[below(elements.count)]
     }
 
+    /// As `text`, without control characters.
+    mutating func printableText() -> String {
+        String(String.UnicodeScalarView(text().unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }))
+    }
+
     /// Text with a fair share of everything that needs care.
     mutating func text() -> String {
         let pieces = [

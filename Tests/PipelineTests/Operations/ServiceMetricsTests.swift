@@ -74,8 +74,8 @@ struct ServiceMetricsTests {
     func effects() throws {
         let registry = PrometheusRegistry()
         let payment = PaymentMetrics(factory: registry)
-        for _ in 0..<3 { payment.processed(.success, amount: try #require(Money(cents: 129_999))) }
-        payment.processed(.failed, amount: try #require(Money(cents: 5)))
+        for _ in 0..<3 { payment.processed(Self.payment(129_999)) }
+        payment.processed(Self.payment(5, declined: true))
         payment.took(.milliseconds(750))
         payment.took(.milliseconds(-750))
         let fulfillment = FulfillmentMetrics(factory: registry)
@@ -97,6 +97,68 @@ struct ServiceMetricsTests {
         #expect(shown[#"fulfillment_processing_duration_seconds_bucket{le="3.0"}"#] == "1")
         #expect(shown[#"notifications_sent_total{type="payment_failed",topic="payments"}"#] == "1")
         #expect(shown[#"notifications_sent_total{type="payment_success",topic="payments"}"#] == "0")
+    }
+
+    private static func payment(_ cents: Int64, _ currency: String = "EUR", declined: Bool = false) -> Payment {
+        let order = Order(
+            orderID: 1, customerEmail: "a@example.com", items: [], totalAmount: Money(cents: cents) ?? .zero,
+            currency: currency, timestamp: Timestamp(clampingSeconds: 1_767_781_800))
+        let answer = ChargeAnswer(
+            outcome: declined ? .declined(.cardExpired) : .charged, method: .paypal,
+            processingTime: ProcessingTime(hundredths: 1))
+        return Payment(of: order, answer: answer, at: order.timestamp)
+    }
+
+    @Test("Amounts in other currencies are not added to the euros, and their series are bounded")
+    func currencies() throws {
+        let registry = PrometheusRegistry()
+        let metrics = PaymentMetrics(factory: registry)
+        #expect(try Exposition(registry).types["pipeline_payment_amount_other_total"] == nil)
+        metrics.processed(Self.payment(100))
+        metrics.processed(Self.payment(250, "USD"))
+        metrics.processed(Self.payment(50, "USD"))
+        metrics.processed(Self.payment(7, "USD", declined: true))
+        // A second replica counts together with the first.
+        PaymentMetrics(factory: registry).processed(Self.payment(1, "USD"))
+        var shown = try Exposition(registry)
+        #expect(shown[#"payment_amount_total{status="success"}"#] == "1")
+        #expect(shown[#"payment_amount_total{status="failed"}"#] == "0")
+        #expect(shown[#"payments_processed_total{status="success"}"#] == "4")
+        #expect(shown[#"pipeline_payment_amount_other_total{status="success",currency="USD"}"#] == "3.01")
+        #expect(shown[#"pipeline_payment_amount_other_total{status="failed",currency="USD"}"#] == "0.07")
+        for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" { metrics.processed(Self.payment(1000, "X\(letter)X")) }
+        shown = try Exposition(registry)
+        let currencies = shown.order.filter { $0.hasPrefix("pipeline_payment_amount_other_total") }
+        #expect(currencies.count == 2 * 11)
+        #expect(shown[#"pipeline_payment_amount_other_total{status="success",currency="XIX"}"#] == "10")
+        #expect(shown[#"pipeline_payment_amount_other_total{status="success",currency="XJX"}"#] == nil)
+        #expect(shown[#"pipeline_payment_amount_other_total{status="success",currency="other"}"#] == "170")
+        metrics.processed(Self.payment(300, "USD"))
+        #expect(
+            try Exposition(registry)[#"pipeline_payment_amount_other_total{status="success",currency="USD"}"#] == "6.01"
+        )
+        let result = try Promtool.check(registry.exposition())
+        #expect(result.status == 0 && result.output.isEmpty, "\(result.output)")
+    }
+
+    @Test("The median is that of the last minute, exact, and not shown where there is none")
+    func median() throws {
+        let registry = PrometheusRegistry()
+        let time = Lock(Duration.seconds(5))
+        let worker = WorkerMetrics(queues: [], factory: registry, now: { time.withLock { $0 } })
+        #expect(try Exposition(registry)["pipeline_end_to_end_median_seconds"] == nil)
+        for milliseconds in [10_100, 10_200, 25_000, 10_000, 59_000] {
+            worker.effect(after: .milliseconds(milliseconds))
+        }
+        worker.effect(after: .seconds(-61))
+        #expect(try Exposition(registry)["pipeline_end_to_end_median_seconds"] == "10.2")
+        #expect(try Exposition(registry)["pipeline_end_to_end_p95_seconds"] == "59")
+        time.withLock { $0 += .seconds(60) }
+        #expect(try Exposition(registry)["pipeline_end_to_end_median_seconds"] == nil)
+        worker.effect(after: .seconds(-2))
+        #expect(try Exposition(registry)["pipeline_end_to_end_median_seconds"] == "0")
+        worker.effect(after: .seconds(200_000))
+        #expect(try Exposition(registry)["pipeline_end_to_end_p95_seconds"] == "200000")
     }
 
     @Test("A worker shows its queues, its publisher and its connections")
@@ -155,12 +217,15 @@ struct ServiceMetricsTests {
     func implausible() throws {
         let registry = PrometheusRegistry()
         let worker = WorkerMetrics(queues: [], factory: registry)
-        for seconds in [Int64.min / 1_000_000, -61, 86_401, 63_000_000_000] { worker.effect(after: .seconds(seconds)) }
+        for seconds in [Int64.min / 1_000_000, -61, 3_653 * 86_400, 1_767_781_800, 63_000_000_000] as [Int64] {
+            worker.effect(after: .seconds(seconds))
+        }
         #expect(try Exposition(registry)["pipeline_end_to_end_seconds_count"] == "0")
         #expect(try Exposition(registry)["pipeline_end_to_end_seconds_sum"] == "0")
-        for seconds in [-60, 86_400] as [Int64] { worker.effect(after: .seconds(seconds)) }
-        #expect(try Exposition(registry)["pipeline_end_to_end_seconds_count"] == "2")
-        #expect(try Exposition(registry)["pipeline_end_to_end_seconds_sum"] == "86400")
+        // An outage of days is one.
+        for seconds in [-60, 86_400, 86_401, 2_000_000] as [Int64] { worker.effect(after: .seconds(seconds)) }
+        #expect(try Exposition(registry)["pipeline_end_to_end_seconds_count"] == "4")
+        #expect(try Exposition(registry)["pipeline_end_to_end_seconds_sum"] == "2172801")
     }
 
     @Test("The process shows true numbers of itself")
@@ -222,10 +287,10 @@ struct ServiceMetricsTests {
         #expect(Set(MetricCatalogue.all.map(\.name)).count == MetricCatalogue.all.count)
         let everything = PrometheusRegistry()
         _ = GeneratorMetrics(factory: everything)
-        _ = PaymentMetrics(factory: everything)
+        PaymentMetrics(factory: everything).processed(Self.payment(1, "USD"))
         _ = FulfillmentMetrics(factory: everything)
         _ = NotificationMetrics(factory: everything)
-        _ = WorkerMetrics(queues: ["q"], factory: everything)
+        WorkerMetrics(queues: ["q"], factory: everything).effect(after: .seconds(1))
         ProcessMetrics.register(in: everything)
         let shown = try Exposition(everything)
         #expect(Set(shown.types.keys) == Set(MetricCatalogue.all.map(\.name)))

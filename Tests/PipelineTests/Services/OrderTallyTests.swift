@@ -104,14 +104,21 @@ import Testing
         #expect(tally.openAndConfirmed == 1)
     }
 
-    @Test func `follows a bounded number of orders and gives up the oldest`() {
-        var tally = OrderTally(capacity: 10)
-        for number in 1...1000 {
-            tally.note(.placing(OrderIdentity("order \(number)")))
-            #expect(tally.open <= 10)
-        }
-        #expect(Int64(tally.open) + tally.forgotten == 1000)
-        for event in Self.events(OrderIdentity("order 1000"), .charged) { tally.note(event) }
-        #expect(tally.settled == 1, "the newest is still followed")
+    @Test func `what is given up is told, and counts as others' from then on`() {
+        var tally = OrderTally()
+        let identities = (1...10).map { OrderIdentity("order \($0)") }
+        for identity in identities { tally.note(.placing(identity)) }
+        for identity in identities.prefix(6) { tally.note(.ordered(Self.order, identity)) }
+        for event in Self.events(identities[0], .charged) { tally.note(event) }
+        let events = tally.events
+        #expect(tally.giveUpConfirmed() == 5)
+        #expect(tally.givenUp == 5 && tally.settled == 1 && tally.events != events)
+        #expect(tally.open == 4, "what is not confirmed is still to come")
+        #expect(tally.openAndConfirmed == 0 && tally.giveUpConfirmed() == 0)
+        let others = tally.others.paymentsSuccess
+        for event in Self.events(identities[1], .charged) { tally.note(event) }
+        #expect(tally.others.paymentsSuccess == others + 1 && tally.settled == 1)
+        for event in Self.events(identities[9], .charged) { tally.note(event) }
+        #expect(tally.settled == 2 && tally.open == 3)
     }
 }

@@ -28,11 +28,11 @@ import Testing
             var configuration = scene.connection.configuration
             (configuration.user, configuration.password) = (user, "secret")
             let context = ServiceContext(
-                .payment, topology: PipelineTopology.all(.classic), drainTimeout: .seconds(2),
+                .payment, topology: PipelineTopology.all(.classic), drain: DrainTime(.seconds(2)),
                 observer: PipelineObserver { _ in }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             let service = PaymentService(
                 context, gateway: PromptGateway(), replicas: 1,
-                intake: Intake(prefetch: 1, concurrency: 1, drainTimeout: .seconds(2)))
+                intake: Intake(prefetch: 1, concurrency: 1))
             let run = Task { [configuration] in try await service.run(on: configuration) }
             try await eventually("the service is ready") { context.health.readiness == .ready }
 

@@ -45,7 +45,7 @@ import Testing
         let (began, tell) = AsyncStream<Void>.makeStream()
         let finished = Lock(false)
         let running = Task {
-            try await withDrain(within: .seconds(3600)) { signal in
+            try await withDrain(within: DrainTime(.seconds(3600))) { signal in
                 tell.yield()
                 await signal.sleep(for: .seconds(3600))
                 #expect(!Task.isCancelled)
@@ -61,7 +61,7 @@ import Testing
     @Test func `work that is not finished in time is cancelled, and said to be`() async {
         let (began, tell) = AsyncStream<Void>.makeStream()
         let running = Task {
-            try await withDrain(within: .milliseconds(10)) { _ in
+            try await withDrain(within: DrainTime(.milliseconds(10))) { _ in
                 tell.yield()
                 try await Task.sleep(for: .seconds(3600))
             }
@@ -74,7 +74,7 @@ import Testing
 
     @Test func `an error of the work stays itself`() async {
         await #expect(throws: MalformedMessage("no")) {
-            try await withDrain(within: .seconds(1)) { _ in throw MalformedMessage("no") }
+            try await withDrain(within: DrainTime(.seconds(1))) { _ in throw MalformedMessage("no") }
         }
     }
 }

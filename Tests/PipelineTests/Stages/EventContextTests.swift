@@ -18,19 +18,25 @@ import Testing
         let context = EventContext(of: Self.order, properties: MessageProperties(deliveryMode: nil))
         #expect(context.identity.text == "42@2026-01-07T10:30:00Z")
         #expect(context.orderTime == Self.order.timestamp)
-        #expect(TraceParent(context.trace.text) == context.trace)
+        #expect(TraceParent(context.trace.parent.text) == context.trace.parent)
+        #expect(context.trace.state == nil && context.trace.baggage == nil)
     }
 
     @Test func `what a message brings is carried on`() throws {
         let trace = TraceParent()
         let properties = MessageProperties(
-            headers: ["x-order-time": .int64(1_767_781_799_123), "traceparent": .string(trace.text)],
-            correlationID: "shop-42")
+            headers: [
+                "x-order-time": .int64(1_767_781_799_123), "traceparent": .string(trace.text), "tracestate": "rojo=1",
+                "baggage": "userId=alice", "mine": 5,
+            ],
+            correlationID: "shop-42", appID: "order-generator")
         let context = EventContext(of: Self.order, properties: properties)
         #expect(
             context
                 == EventContext(
-                    identity: OrderIdentity("shop-42"), orderTime: Timestamp(clamping: 1_767_781_799_123), trace: trace)
+                    identity: OrderIdentity("shop-42"), orderTime: Timestamp(clamping: 1_767_781_799_123),
+                    trace: TraceContext(
+                        parent: trace, state: TraceState("rojo=1"), baggage: Baggage("userId=alice")))
         )
 
         let message = context.message(of: Self.payment, from: "payment-service")
@@ -47,7 +53,36 @@ import Testing
         let sentTrace = try #require(sent.headers["traceparent"]?.text)
         #expect(sentTrace != trace.text)
         #expect(sentTrace.prefix(35) == trace.text.prefix(35))
-        #expect(sent.headers.count == 2)
+        #expect(sent.headers["tracestate"] == "rojo=1" && sent.headers["baggage"] == "userId=alice")
+        #expect(sent.headers.count == 4)
+    }
+
+    @Test(arguments: ["order-generator", "payment-service", "fulfillment-service"])
+    func `the correlation id of our own messages is the identity`(appID: String) {
+        let properties = MessageProperties(correlationID: "x-1", appID: appID)
+        #expect(properties.orderIdentity?.text == "x-1")
+        #expect(EventContext(of: Self.order, properties: properties).identity.text == "x-1")
+        #expect(EventContext(of: Self.payment, properties: properties).identity.text == "x-1")
+        let without = MessageProperties(correlationID: "", appID: appID)
+        #expect(without.orderIdentity == nil)
+        #expect(EventContext(of: Self.order, properties: without).identity.text == "42@2026-01-07T10:30:00Z")
+    }
+
+    @Test(arguments: [nil, "", "shop", "notification-service", "Order-Generator", "order-generator "])
+    func `what others write there is not`(appID: String?) {
+        let properties = MessageProperties(correlationID: "req-7", appID: appID)
+        #expect(properties.orderIdentity == nil)
+        let other = Order(
+            orderID: 43, customerEmail: "b@example.com", items: [], totalAmount: .zero, currency: "EUR",
+            timestamp: Self.order.timestamp)
+        let contexts = [Self.order, other].map { EventContext(of: $0, properties: properties) }
+        #expect(contexts.map(\.identity.text) == ["42@2026-01-07T10:30:00Z", "43@2026-01-07T10:30:00Z"])
+        let messages = contexts.map { $0.message(of: Self.payment, from: "payment-service").properties }
+        #expect(messages[0].messageID != messages[1].messageID, "two payments, not one")
+        #expect(messages.map(\.correlationID) == contexts.map(\.identity.text))
+        // The next stage takes over what ours wrote.
+        #expect(EventContext(of: Self.payment, properties: messages[0]).identity == contexts[0].identity)
+        #expect(EventContext(of: Self.payment, properties: properties).identity.text == "TXN-42-1767781800")
     }
 
     @Test func `the same event has the same message id, and each message a span of its own`() {

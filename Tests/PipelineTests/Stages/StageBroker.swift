@@ -87,7 +87,7 @@ struct StageScene: Sendable {
         let task = Task {
             try await runner.run(
                 on: connection,
-                Intake(prefetch: 10, concurrency: 10, drainTimeout: drainTimeout, handlerTimeout: handlerTimeout))
+                Intake(prefetch: 10, concurrency: 10, handlerTimeout: handlerTimeout), DrainTime(drainTimeout))
         }
         do {
             try await body(task)

@@ -6,45 +6,87 @@ package struct JSONNumber: Sendable, Equatable {
         self.text = text
     }
 
-    /// The whole number this text writes, nil for a fraction, an exponent, or what 64 bits do not hold.
+    /// The whole number that this text writes, also as `6.0` or `1e3`; nil for a fraction, or what 64 bits do not hold.
     package var wholeNumber: Int64? {
-        Int64(text)
+        guard let units = units(decimals: 0), units.isExact else { return nil }
+        return units.signed
     }
 
-    /// This number in hundredths, rounded half away from zero, worked out on the decimal digits alone.
-    package var hundredths: Hundredths {
+    /// This number in units of 10^-`decimals`, rounded half away from zero; nil where 64 bits do not hold it.
+    package func rounded(decimals: Int) -> Int64? {
+        guard var units = units(decimals: decimals) else { return nil }
+        if units.nextDigit >= 5 {
+            let (rounded, overflow) = units.magnitude.addingReportingOverflow(1)
+            if overflow { return nil }
+            units.magnitude = rounded
+        }
+        return units.signed
+    }
+
+    /// This number in units of 10^-`decimals`, cut towards zero, worked out on the decimal digits alone; nil where 64
+    /// bits do not hold it.
+    package func units(decimals: Int) -> Units? {
         let shape = Shape(text.utf8)
-        guard shape.significantDigits > 0 else { return Hundredths(isNegative: false, magnitude: 0) }
+        var units = Units(isNegative: shape.isNegative && shape.significantDigits > 0)
         // The value is the significant digits times 10 to the power of (exponent - fraction digits).
-        let kept = shape.significantDigits + shape.exponent - shape.fractionDigits + 2
-        guard kept <= 18 else { return Hundredths(isNegative: shape.isNegative, magnitude: nil) }
-        guard kept >= 0 else { return Hundredths(isNegative: shape.isNegative, magnitude: 0) }
-        return Hundredths(isNegative: shape.isNegative, magnitude: leadingDigits(kept))
-    }
-
-    /// The first `count` significant digits as a number, padded with zeros, rounded by the digit after them.
-    private func leadingDigits(_ count: Int) -> Int64 {
-        var magnitude: Int64 = 0
+        let kept = shape.significantDigits + shape.exponent - shape.fractionDigits + decimals
+        if shape.significantDigits == 0 { return units }
+        // 2^64 has 20 digits.
+        if kept > 20 { return nil }
         var taken = 0
         for byte in text.utf8 {
             guard let digit = Self.digit(byte) else {
                 if byte == UInt8(ascii: "e") || byte == UInt8(ascii: "E") { break }
                 continue
             }
-            if taken == 0 && digit == 0 && magnitude == 0 { continue }
-            if taken == count { return digit >= 5 ? magnitude + 1 : magnitude }
-            magnitude = magnitude * 10 + digit
+            // Leading zeros are not significant.
+            if taken == 0 && digit == 0 && units.isExact { continue }
+            if taken < kept {
+                guard units.append(digit) else { return nil }
+            } else {
+                if taken == kept { units.nextDigit = digit }
+                if digit != 0 { units.isExact = false }
+            }
             taken += 1
         }
-        while taken < count {
-            magnitude *= 10
+        while taken < kept {
+            guard units.append(0) else { return nil }
             taken += 1
         }
-        return magnitude
+        return units
     }
 
-    private static func digit(_ byte: UInt8) -> Int64? {
-        byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") ? Int64(byte - UInt8(ascii: "0")) : nil
+    /// A number in units of some power of ten, cut towards zero.
+    package struct Units: Sendable, Equatable {
+        /// True only for a number below zero; `-0` is not.
+        package let isNegative: Bool
+        package fileprivate(set) var magnitude: UInt64 = 0
+        /// Whether nothing was cut off.
+        package fileprivate(set) var isExact = true
+        /// The first digit that was cut off.
+        fileprivate var nextDigit: UInt8 = 0
+
+        fileprivate init(isNegative: Bool) {
+            self.isNegative = isNegative
+        }
+
+        /// With its sign; nil where 64 bits do not hold it.
+        package var signed: Int64? {
+            guard isNegative else { return Int64(exactly: magnitude) }
+            return magnitude <= Int64.min.magnitude ? Int64(truncatingIfNeeded: 0 &- magnitude) : nil
+        }
+
+        /// Adds a digit at the end; false where there is no room for it.
+        fileprivate mutating func append(_ digit: UInt8) -> Bool {
+            let (shifted, isTooLarge) = magnitude.multipliedReportingOverflow(by: 10)
+            let (sum, overflow) = shifted.addingReportingOverflow(UInt64(digit))
+            magnitude = sum
+            return !isTooLarge && !overflow
+        }
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") ? byte - UInt8(ascii: "0") : nil
     }
 
     /// What the text consists of. `significantDigits` leaves leading zeros out and is 0 for zero.
@@ -79,12 +121,4 @@ package struct JSONNumber: Sendable, Equatable {
             if exponentIsNegative { exponent = -exponent }
         }
     }
-}
-
-/// A number read to two decimals.
-package struct Hundredths: Sendable, Equatable {
-    /// True only for a number below zero; `-0` is not.
-    package let isNegative: Bool
-    /// The size in hundredths, nil where it is 10^18 or more.
-    package let magnitude: Int64?
 }

@@ -4,68 +4,162 @@
 /// that RFC 8259 refuses is accepted (trailing commas, byte order marks, leading zeros, `NaN`, invalid UTF-8); of what
 /// it allows, only nesting deeper than 64 levels is refused. A lone surrogate escape, which the grammar allows
 /// and no Unicode text can hold, becomes U+FFFD.
-package struct JSONReader {
+///
+/// The whole text is checked first; of its values only the members of the outermost object are noted, by their places.
+/// So the memory that a text takes is bounded by its length, whatever it holds.
+package struct JSONReader: Sendable {
     package static let deepestNesting = 64
 
     private let bytes: [UInt8]
-    private var at = 0
+    private var at: Int
 
-    private init(_ bytes: [UInt8]) {
+    private init(_ bytes: [UInt8], at: Int = 0) {
         self.bytes = bytes
+        self.at = at
     }
 
     /// The value that the whole of `bytes` writes.
     package static func read(_ bytes: [UInt8]) throws(JSONError) -> JSON {
         var reader = JSONReader(bytes)
-        let value = try reader.value(depth: 0)
+        let value = try reader.value()
         reader.skipWhitespace()
         if reader.at < bytes.count { throw reader.expected("the end of the text") }
         return value
     }
 
+    /// The value that begins at a byte of a text.
+    static func value(in bytes: [UInt8], at place: Int) throws(JSONError) -> JSON {
+        var reader = JSONReader(bytes, at: place)
+        return try reader.value()
+    }
+
+    /// The string whose opening quote is a byte of a text.
+    static func string(in bytes: [UInt8], at place: Int) throws(JSONError) -> String {
+        var reader = JSONReader(bytes, at: place)
+        return try reader.string()
+    }
+
     // MARK: Values
 
-    private mutating func value(depth: Int) throws(JSONError) -> JSON {
+    /// Reads a value and steps over it.
+    private mutating func value() throws(JSONError) -> JSON {
         skipWhitespace()
         switch next {
         case UInt8(ascii: "\""): return .string(try string())
-        case UInt8(ascii: "{"): return .object(try object(depth: depth + 1))
-        case UInt8(ascii: "["): return .array(try array(depth: depth + 1))
-        case UInt8(ascii: "t"): return try literal("true", .bool(true))
-        case UInt8(ascii: "f"): return try literal("false", .bool(false))
-        case UInt8(ascii: "n"): return try literal("null", .null)
-        case let byte? where byte == UInt8(ascii: "-") || Self.isDigit(byte): return .number(try number())
-        default: throw expected("a value")
+        case UInt8(ascii: "{"): return .object(try object())
+        case UInt8(ascii: "["): return .array(try array())
+        case UInt8(ascii: "t"):
+            try skipLiteral("true")
+            return .bool(true)
+        case UInt8(ascii: "f"):
+            try skipLiteral("false")
+            return .bool(false)
+        case UInt8(ascii: "n"):
+            try skipLiteral("null")
+            return .null
+        default: return .number(try number())
         }
     }
 
-    private mutating func object(depth: Int) throws(JSONError) -> JSONObject {
-        try enter(depth)
-        var object = JSONObject()
+    /// The members' places; their values are checked and not read.
+    private mutating func object() throws(JSONError) -> JSONObject {
+        var members: [JSONObject.Member] = []
+        try skipObject(depth: 1) { name, value in
+            // What most of our messages have; growing from nothing would copy three times.
+            if members.isEmpty { members.reserveCapacity(10) }
+            members.append(JSONObject.Member(name: name, value: value))
+        }
+        return JSONObject(bytes, members)
+    }
+
+    private mutating func array() throws(JSONError) -> JSONArray {
+        let inside = JSONReader(bytes, at: at + 1)
+        try skipArray(depth: 1)
+        return JSONArray(inside)
+    }
+
+    /// The next element of the list whose opening bracket or last element has been read; nil after the last.
+    mutating func element(isFirst: Bool) throws(JSONError) -> JSON? {
         skipWhitespace()
-        if take(UInt8(ascii: "}")) { return object }
+        if next == UInt8(ascii: "]") { return nil }
+        if !isFirst, !take(UInt8(ascii: ",")) { throw expected("\",\" or \"]\"") }
+        return try value()
+    }
+
+    private mutating func number() throws(JSONError) -> JSONNumber {
+        let start = at
+        try skipNumber()
+        return JSONNumber(checked: String(decoding: bytes[start..<at], as: UTF8.self))
+    }
+
+    private mutating func string() throws(JSONError) -> String {
+        let start = at + 1
+        try skipString()
+        let end = at - 1
+        guard bytes[start..<end].contains(UInt8(ascii: "\\")) else {
+            return String(decoding: bytes[start..<end], as: UTF8.self)
+        }
+        var text: [UInt8] = []
+        text.reserveCapacity(end - start)
+        at = start
+        while at < end {
+            if bytes[at] == UInt8(ascii: "\\") {
+                text.append(contentsOf: String(try escapedScalar()).utf8)
+            } else {
+                text.append(bytes[at])
+                at += 1
+            }
+        }
+        at = end + 1
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    // MARK: Checking
+
+    private mutating func skipValue(depth: Int) throws(JSONError) {
+        skipWhitespace()
+        switch next {
+        case UInt8(ascii: "\""): try skipString()
+        case UInt8(ascii: "{"): try skipObject(depth: depth + 1) { _, _ in }
+        case UInt8(ascii: "["): try skipArray(depth: depth + 1)
+        case UInt8(ascii: "t"): try skipLiteral("true")
+        case UInt8(ascii: "f"): try skipLiteral("false")
+        case UInt8(ascii: "n"): try skipLiteral("null")
+        default: try skipNumber()
+        }
+    }
+
+    private mutating func skipObject(
+        depth: Int, member: (_ name: Range<Int>, _ value: Int) -> Void
+    ) throws(JSONError) {
+        try enter(depth)
+        skipWhitespace()
+        if take(UInt8(ascii: "}")) { return }
         while true {
             skipWhitespace()
             guard next == UInt8(ascii: "\"") else { throw expected("a name in double quotes") }
-            let name = try string()
+            let start = at + 1
+            try skipString()
+            let name = start..<(at - 1)
             skipWhitespace()
             guard take(UInt8(ascii: ":")) else { throw expected("\":\"") }
-            object.append(name, try value(depth: depth))
             skipWhitespace()
-            if take(UInt8(ascii: "}")) { return object }
+            member(name, at)
+            try skipValue(depth: depth)
+            skipWhitespace()
+            if take(UInt8(ascii: "}")) { return }
             guard take(UInt8(ascii: ",")) else { throw expected("\",\" or \"}\"") }
         }
     }
 
-    private mutating func array(depth: Int) throws(JSONError) -> [JSON] {
+    private mutating func skipArray(depth: Int) throws(JSONError) {
         try enter(depth)
-        var array: [JSON] = []
         skipWhitespace()
-        if take(UInt8(ascii: "]")) { return array }
+        if take(UInt8(ascii: "]")) { return }
         while true {
-            array.append(try value(depth: depth))
+            try skipValue(depth: depth)
             skipWhitespace()
-            if take(UInt8(ascii: "]")) { return array }
+            if take(UInt8(ascii: "]")) { return }
             guard take(UInt8(ascii: ",")) else { throw expected("\",\" or \"]\"") }
         }
     }
@@ -78,68 +172,39 @@ package struct JSONReader {
         at += 1
     }
 
-    private mutating func literal(_ word: String, _ value: JSON) throws(JSONError) -> JSON {
+    private mutating func skipLiteral(_ word: String) throws(JSONError) {
         for byte in word.utf8 {
             guard take(byte) else { throw expected("\"\(word)\"") }
         }
-        return value
     }
 
-    private mutating func number() throws(JSONError) -> JSONNumber {
-        let start = at
+    private mutating func skipNumber() throws(JSONError) {
+        guard let first = next, first == UInt8(ascii: "-") || Self.isDigit(first) else { throw expected("a value") }
         _ = take(UInt8(ascii: "-"))
-        if !take(UInt8(ascii: "0")) { try digits() }
-        if take(UInt8(ascii: ".")) { try digits() }
+        if !take(UInt8(ascii: "0")) { try skipDigits() }
+        if take(UInt8(ascii: ".")) { try skipDigits() }
         if take(UInt8(ascii: "e")) || take(UInt8(ascii: "E")) {
             if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
-            try digits()
+            try skipDigits()
         }
-        return JSONNumber(checked: String(decoding: bytes[start..<at], as: UTF8.self))
     }
 
-    private mutating func digits() throws(JSONError) {
+    private mutating func skipDigits() throws(JSONError) {
         let start = at
         while let byte = next, Self.isDigit(byte) { at += 1 }
         if at == start { throw expected("a digit") }
     }
 
-    // MARK: Strings
-
-    private mutating func string() throws(JSONError) -> String {
+    private mutating func skipString() throws(JSONError) {
         at += 1
-        let start = at
         while at < bytes.count {
             switch bytes[at] {
             case UInt8(ascii: "\""):
                 at += 1
-                return String(decoding: bytes[start..<(at - 1)], as: UTF8.self)
-            case UInt8(ascii: "\\"):
-                return try stringWithEscapes(from: start)
-            case 0x20..<0x80:
-                at += 1
-            default:
-                try skipUnusualCharacter()
-            }
-        }
-        throw expected("the closing quote of a string")
-    }
-
-    private mutating func stringWithEscapes(from start: Int) throws(JSONError) -> String {
-        var text = Array(bytes[start..<at])
-        while at < bytes.count {
-            switch bytes[at] {
-            case UInt8(ascii: "\""):
-                at += 1
-                return String(decoding: text, as: UTF8.self)
-            case UInt8(ascii: "\\"):
-                try escape(into: &text)
-            case 0x20..<0x80:
-                text.append(bytes[at])
-                at += 1
-            default:
-                let first = at
-                try skipUnusualCharacter()
-                text.append(contentsOf: bytes[first..<at])
+                return
+            case UInt8(ascii: "\\"): _ = try escapedScalar()
+            case 0x20..<0x80: at += 1
+            default: try skipUnusualCharacter()
             }
         }
         throw expected("the closing quote of a string")
@@ -172,27 +237,29 @@ package struct JSONReader {
         return length
     }
 
-    private mutating func escape(into text: inout [UInt8]) throws(JSONError) {
+    /// The character of the escape that begins here, of a pair of surrogates where it is one.
+    private mutating func escapedScalar() throws(JSONError) -> Unicode.Scalar {
         at += 1
         guard let letter = next else { throw expected("an escaped character") }
+        let scalar: Unicode.Scalar
         switch letter {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(letter)
-        case UInt8(ascii: "b"): text.append(0x08)
-        case UInt8(ascii: "f"): text.append(0x0C)
-        case UInt8(ascii: "n"): text.append(0x0A)
-        case UInt8(ascii: "r"): text.append(0x0D)
-        case UInt8(ascii: "t"): text.append(0x09)
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): scalar = Unicode.Scalar(letter)
+        case UInt8(ascii: "b"): scalar = "\u{8}"
+        case UInt8(ascii: "f"): scalar = "\u{C}"
+        case UInt8(ascii: "n"): scalar = "\n"
+        case UInt8(ascii: "r"): scalar = "\r"
+        case UInt8(ascii: "t"): scalar = "\t"
         case UInt8(ascii: "u"):
             at += 1
-            text.append(contentsOf: String(try escapedScalar()).utf8)
-            return
+            return try hexadecimalScalar()
         default: throw expected("one of \" \\ / b f n r t u after a backslash")
         }
         at += 1
+        return scalar
     }
 
     /// The character of `\uXXXX`, of which the hexadecimal digits come next, or of a pair of surrogates.
-    private mutating func escapedScalar() throws(JSONError) -> Unicode.Scalar {
+    private mutating func hexadecimalScalar() throws(JSONError) -> Unicode.Scalar {
         let unit = try hexadecimalUnit()
         if let scalar = Unicode.Scalar(unit) { return scalar }
         guard unit < 0xDC00, at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"), bytes[at + 1] == UInt8(ascii: "u")

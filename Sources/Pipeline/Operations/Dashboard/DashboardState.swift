@@ -94,8 +94,8 @@ struct DashboardState: Sendable {
         if let figures { json.bool(figures.isConnected) } else { json.null() }
         json.name("rate")
         json.decimal(figures?.rate)
-        json.name("median")
-        json.decimal(figures?.median)
+        json.name("median_ms")
+        json.rounded(figures?.median.map { $0 * 1000 })
         json.name("in_work")
         json.rounded(figures?.inFlight)
         json.endObject()

@@ -1,10 +1,20 @@
+/// Why a letter is one, as `x-error` has it, or as the broker has it of a message that it dead-lettered itself.
+package enum DeadLetterClass: String, Sendable, CaseIterable {
+    case malformed, rejected, exhausted
+    /// Handed out by a quorum queue as often as it allows.
+    case deliveryLimit = "delivery_limit"
+    /// Older than its queue or the message allows.
+    case expired
+    /// Its queue was full.
+    case maxLength = "maxlen"
+}
+
 /// Which dead letters are meant. What is nil says nothing, and all that is said has to be so.
 package struct DeadLetterFilter: Sendable, Equatable {
-    /// The class in `x-error`.
-    package var error: DeadLetter.Fault?
+    package var error: DeadLetterClass?
     /// A part of `x-reason`, in capitals or not.
     package var reason: String?
-    /// The whole `correlation_id`, or the order's number.
+    /// The order's identity or its number, or the whole `correlation_id`, which others use as they like.
     package var order: String?
     /// First failed longer ago than this.
     package var olderThan: Duration?
@@ -12,7 +22,7 @@ package struct DeadLetterFilter: Sendable, Equatable {
     package var newerThan: Duration?
 
     package init(
-        error: DeadLetter.Fault? = nil, reason: String? = nil, order: String? = nil, olderThan: Duration? = nil,
+        error: DeadLetterClass? = nil, reason: String? = nil, order: String? = nil, olderThan: Duration? = nil,
         newerThan: Duration? = nil
     ) {
         self.error = error
@@ -37,7 +47,8 @@ package struct DeadLetterFilter: Sendable, Equatable {
         }
         if let order, letter.correlationID != order {
             // Last, since it reads the body.
-            guard let number = Int64(order), letter.orderID == number else { return false }
+            let isNumber = Int64(order).map { letter.orderID == $0 } ?? false
+            guard isNumber || letter.identity?.text == order else { return false }
         }
         return true
     }

@@ -9,7 +9,7 @@ package struct DeadLetterReplay: Sendable {
     private let publisher: Publisher
 
     /// Messages that may wait for their confirm at once.
-    package static let window = 100
+    package static let window = 50
 
     /// - Parameter connection: used for publishing only, since a broker short of memory stops reading a publisher's
     ///   socket.
@@ -25,8 +25,15 @@ package struct DeadLetterReplay: Sendable {
     package func send(_ letter: StoredDeadLetter) async throws {
         try await Task.immediate {
             try await publisher.publish(
-                DeadLetter.replayed(letter.message), to: "", routingKey: letter.queue.rawValue, mandatory: true)
+                Self.message(of: letter), to: "", routingKey: letter.queue.rawValue, mandatory: true)
         }.value
+    }
+
+    /// The message as it goes back: without what made it a letter, so that all its attempts begin anew.
+    static func message(of letter: StoredDeadLetter) -> Message {
+        var message = DeadLetter.replayed(DeadLetterCopy.of(letter.message))
+        for name in DeadLetterCopy.deathHeaders { message.properties.headers[name] = nil }
+        return message
     }
 }
 
@@ -39,6 +46,9 @@ package struct SteadyRate: Sendable {
     package init(perSecond: Double) {
         interval = .seconds(1 / perSecond)
     }
+
+    /// How long until the next one may go, without taking its place.
+    package func untilNext(at now: Duration) -> Duration { max(next - now, .zero) }
 
     /// How long to wait before the next one, at a time since any fixed moment. What was not used is not saved up.
     package mutating func wait(at now: Duration) -> Duration {

@@ -1,194 +1,287 @@
 package import ActorBus
 
-/// One walk over the letters of a dead-letter queue: each that stood there at the start is looked at once, and taken
-/// out or left.
+/// One round through a dead-letter queue: each letter that stood there at the start is visited once, and taken out or
+/// left.
 ///
-/// What is left is held back until the walk is over, and then goes back to where it stood, as far as the broker allows:
-/// in a classic queue to its place, in a quorum queue to the front. So no letter is met twice, and what comes in
-/// meanwhile, a replayed message that failed again too, is not waited for.
+/// A letter is never returned to its queue. A quorum queue counts each return, and destroys the letter at its delivery
+/// limit (20 by default from RabbitMQ 4.0 on; a policy may set any, which a client cannot see). Instead a letter that
+/// is left is published again to the end of its queue, and the one in hand is acknowledged when the broker has
+/// confirmed the copy. A crash in between leaves both, so a letter may double and is never lost. After a whole round
+/// the letters stand in the order they had.
+///
+/// Few letters are held at a time, so a walk may take longer than the broker's `consumer_timeout`.
 package struct DeadLetterWalk: Sendable {
     package enum Verdict: Sendable {
         case remove, leave
-        /// The walk is over; this letter is left.
+        /// No more letters are visited; this one is left.
         case end
     }
 
-    /// Letters that one consumer holds at most; a further one then takes its place, so that no filter is ever stuck
-    /// behind letters that it leaves.
-    private static let prefetch = 500
-    private static let idlePause = Duration.milliseconds(500)
+    /// What a walk did, true at every moment and after an error.
+    package struct Tally: Sendable, Equatable {
+        /// Letters in the queue at the start.
+        package var total: UInt32 = 0
+        package var visited: UInt32 = 0
+        /// Letters that are out of the queue for good.
+        package var removed: UInt32 = 0
+        /// Letters that were removed and may be in the queue again, since the channel was lost.
+        package var doubtful: UInt32 = 0
+        /// Letters in the queue at the end; nil when that is not known.
+        package var left: UInt32?
+        /// Whether the round was broken off, so that letters that were visited stand behind those that were not.
+        package var isReordered = false
+        /// Why letters could not be written back. They were returned to the queue.
+        package var returned: [String] = []
+
+        package init() {}
+    }
+
+    /// Letters held at once at most.
+    private static let largestBatch: UInt32 = 50
+    /// Bodies held at once, in bytes, as far as the size of the letters before tells.
+    private static let largestBytes = 4 << 20
+    /// How many letters are moved past to restore the order once no more are visited.
+    private static let longestReturn: UInt32 = 20_000
+    /// Letters that may be held back because the broker does not take their copy.
+    private static let mostReturned = 20
 
     private let connection: AMQPConnection
     private let queue: PipelineQueue
+    private let copying: AMQPConnection?
     private let concurrency: Int
+    private let batch: UInt32
 
     /// - Parameters:
-    ///   - connection: used for nothing else, and closed when the walk is over, so that all of it is settled.
-    ///   - concurrency: how many letters may be visited at once, at most 100; they are begun in their order.
-    package init(of queue: PipelineQueue, on connection: AMQPConnection, concurrency: Int = 1) {
+    ///   - connection: for consuming.
+    ///   - copying: for writing letters back. One of its own, since a broker short of memory stops reading a publisher's
+    ///     socket. Nil for a walk that leaves no letter.
+    ///   - concurrency: how many letters may be visited at once; they are begun in their order.
+    ///   - batch: how many letters are held at once at most, 1 to 50.
+    package init(
+        of queue: PipelineQueue, on connection: AMQPConnection, copying: AMQPConnection?, concurrency: Int = 1,
+        batch: UInt32 = 50
+    ) {
         self.queue = queue
         self.connection = connection
-        self.concurrency = min(max(concurrency, 1), 100)
+        self.copying = copying
+        self.concurrency = max(concurrency, 1)
+        self.batch = min(max(batch, 1), Self.largestBatch)
     }
 
-    private struct Progress {
-        var seen: UInt32 = 0
-        var visits = 0
-        /// Whether a letter is waited for.
-        var isWaiting = false
-        /// What puts back the letters met, in their order; nil for one that was removed.
-        var left: [(@Sendable (Settlement) -> Void)?] = []
-    }
-
-    /// Walks until every letter was seen, nobody has more, `visit` ends it, or the task is cancelled; what `visit` was
-    /// busy with is settled then.
+    /// Walks until every letter was visited, `visit` ends it, or the task is cancelled; letters in hand are dealt with
+    /// to the end then.
     ///
-    /// - Returns: how many letters stood in the queue at the start.
-    /// - Throws: what `visit` throws, its letter being left; ``AMQPError`` when the connection was lost, since the
-    ///   broker would then hand out again what was left.
-    @discardableResult
-    package func run(_ visit: @escaping @Sendable (StoredDeadLetter) async throws -> Verdict) async throws -> UInt32 {
-        let count = try await connection.inspect(queue: queue.deadLetterQueue).messages
-        guard count > 0 else { return 0 }
-        let progress = Lock(Progress())
+    /// - Parameters:
+    ///   - tally: what was done so far; right also after an error.
+    ///   - most: how many letters are visited at most.
+    ///   - pause: waited for before letters are taken, at most one batch at a time.
+    /// - Throws: what `visit` throws, its letter being left; ``AMQPError`` when the broker cannot be asked, when it takes
+    ///   no copies (then nothing was taken), or when the letters in hand were lost to another channel.
+    package func run(
+        _ tally: Lock<Tally>, most: UInt32? = nil, pause: @Sendable () async throws -> Void = {},
+        _ visit: @escaping @Sendable (StoredDeadLetter) async throws -> Verdict
+    ) async throws {
+        let total = try await depth()
+        tally.withLock { tally in
+            tally.total = total
+            tally.left = total
+        }
+        guard total > 0 else { return }
+        var publisher: Publisher?
+        if let copying { publisher = try await probedPublisher(over: copying) }
+        var held: [HeldDeliveries] = []
         do {
-            try await walk(count, progress, visit)
+            try await walk(total, tally, most, pause, LetterCopies(of: queue, with: publisher), &held, visit)
         } catch {
-            putBack(progress)
+            await end(tally, held)
             throw error
         }
-        await stand(putBack(progress))
-        return count
+        await end(tally, held)
     }
 
     private func walk(
-        _ count: UInt32, _ progress: Lock<Progress>,
+        _ total: UInt32, _ tally: Lock<Tally>, _ most: UInt32?, _ pause: @Sendable () async throws -> Void,
+        _ copies: LetterCopies, _ held: inout [HeldDeliveries],
         _ visit: @escaping @Sendable (StoredDeadLetter) async throws -> Verdict
     ) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await read(count, progress, visit) }
-            group.addTask { try await watchForLoss() }
-            group.addTask { try await watchForNothingMore(progress) }
-            defer { group.cancelAll() }
-            try await group.next()
-            group.cancelAll()
-            // A reader that is busy with letters finishes with them, and what it meets counts.
-            try await group.waitForAll()
-        }
-    }
+        var round = Round(total: total)
+        // The first says how large letters are, and whether they can be written back.
+        var size: UInt32 = 1
+        var isEnded = false
+        while case let remaining = round.remaining(ready: try await depth()), remaining > 0 {
+            let visited = tally.withLock { $0.visited }
+            let visits = !isEnded && most.map { visited < $0 } ?? true
+            if !visits {
+                if round.copied == 0 { return }
+                guard remaining <= Self.longestReturn else { return tally.withLock { $0.isReordered = true } }
+            }
+            do {
+                try Task.checkCancellation()
+                if visits { try await pause() }
+            } catch is CancellationError {
+                return tally.withLock { $0.isReordered = round.copied > 0 }
+            }
+            var count = min(remaining, size)
+            if visits, let most { count = min(count, most - visited) }
 
-    /// Gives back what is left, in its order, and says how much that is. The consumers are gone by now, or they would
-    /// be handed the same letters again.
-    @discardableResult
-    private func putBack(_ progress: Lock<Progress>) -> Int {
-        let left = progress.withLock { $0.left }.compactMap { $0 }
-        for putBack in left { putBack(.requeue) }
-        return left.count
-    }
-
-    /// Waits until so many letters stand in the queue again, so that whoever looks next finds them. A queue answers such
-    /// a look before it deals with what came earlier, so the end of the connection does not tell.
-    private func stand(_ count: Int) async {
-        var (before, unchanged) = (UInt32(0), 0)
-        // Others may take letters meanwhile; then the number no longer grows.
-        while unchanged < 20, let now = try? await connection.inspect(queue: queue.deadLetterQueue).messages,
-            now < count
-        {
-            unchanged = now == before ? unchanged + 1 : 0
-            before = now
-            do { try await Task.sleep(for: .milliseconds(50)) } catch { return }
-        }
-    }
-
-    private func read(
-        _ count: UInt32, _ progress: Lock<Progress>,
-        _ visit: @escaping @Sendable (StoredDeadLetter) async throws -> Verdict
-    ) async throws {
-        try await withThrowingTaskGroup(of: Verdict.self) { visits in
-            var (seen, running, isOver) = (UInt32(0), 0, false)
-            while seen < count, !isOver {
-                var held = 0
-                var deliveries = connection.deliveries(from: queue.deadLetterQueue, prefetch: UInt16(Self.prefetch))
-                    .makeAsyncIterator()
-                while seen < count, !isOver, held < Self.prefetch {
-                    // A letter of which it is not yet known whether it is left may be the last that the broker hands out.
-                    if running == concurrency || (running > 0 && held + running == Self.prefetch) {
-                        note(try await visits.next(), &running, &held, &isOver)
-                        continue
-                    }
-                    progress.withLock { $0.isWaiting = true }
-                    guard let delivery = try await deliveries.next(), !Task.isCancelled else {
-                        isOver = true
-                        break
-                    }
-                    seen += 1
-                    progress.withLock { progress in
-                        progress.isWaiting = false
-                        progress.seen += 1
-                        progress.visits += 1
-                    }
-                    running += 1
-                    // Immediately, so that what `visit` does first happens in the order of the letters.
-                    visits.addImmediateTask { try await dealWith(delivery, progress, visit) }
+            let handful = Lock(Handful())
+            tally.withLock { $0.left = nil }
+            do {
+                let kept = try await connection.withBatch(of: UInt16(count), from: queue.deadLetterQueue) {
+                    deliveries in
+                    await dealWith(deliveries, handful, copies, visits ? visit : nil, tally)
                 }
-                while running > 0 { note(try await visits.next(), &running, &held, &isOver) }
+                if let kept { held.append(kept) }
+            } catch {
+                tally.withLock { $0.doubtful += handful.withLock { $0.removed } }
+                throw error
             }
+            let done = handful.withLock { $0 }
+            let returned = tally.withLock { tally in
+                tally.removed += done.removed
+                tally.returned += done.returned
+                return tally.returned
+            }
+            if let failure = done.failure { throw failure }
+            guard returned.count <= Self.mostReturned else {
+                throw AMQPError(
+                    .invalidMessage, "\(returned.count) letters in \(queue.deadLetterQueue) cannot be written back",
+                    remedy: "they were returned; see the lines above for why")
+            }
+            round.met += done.met
+            round.copied += done.copied
+            isEnded = isEnded || done.isEnded
+            // Others have taken what was there.
+            if done.met == 0 { return }
+            size = min(batch, UInt32(clamping: max(1, Self.largestBytes / max(done.largest, 1))))
         }
     }
 
-    private func note(_ verdict: Verdict?, _ running: inout Int, _ held: inout Int, _ isOver: inout Bool) {
-        running -= 1
-        switch verdict {
-        case .remove: break
-        case .leave, nil: held += 1
-        case .end: isOver = true
-        }
+    /// What became of the letters of one batch.
+    private struct Handful: Sendable {
+        var met: UInt32 = 0
+        var removed: UInt32 = 0
+        var copied: UInt32 = 0
+        var isEnded = false
+        /// The size of the largest body.
+        var largest = 0
+        var returned: [String] = []
+        var failure: (any Error)?
     }
 
+    /// Visits letters and settles them: removed, or written back.
     private func dealWith(
-        _ delivery: Delivery, _ progress: Lock<Progress>,
-        _ visit: @Sendable (StoredDeadLetter) async throws -> Verdict
-    ) async throws -> Verdict {
-        let putBack = delivery.settler
-        // Ahead of the visit, since visits may end in another order.
-        let place = progress.withLock { progress in
-            progress.left.append(putBack)
-            return progress.left.count - 1
+        _ deliveries: [Delivery], _ handful: Lock<Handful>, _ copies: LetterCopies,
+        _ visit: (@Sendable (StoredDeadLetter) async throws -> Verdict)?, _ tally: Lock<Tally>
+    ) async {
+        var outcome = Handful()
+        outcome.met = UInt32(clamping: deliveries.count)
+        outcome.largest = deliveries.map(\.body.count).max() ?? 0
+        var removed: Set<Int> = []
+        if let visit {
+            for (place, result) in await verdicts(deliveries, visit) {
+                switch result {
+                case .success(.remove):
+                    removed.insert(place)
+                    tally.withLock { $0.visited += 1 }
+                case .success(.leave): tally.withLock { $0.visited += 1 }
+                case .success(.end): outcome.isEnded = true
+                case .failure(let error): outcome.failure = outcome.failure ?? error
+                }
+            }
         }
-        defer { progress.withLock { $0.visits -= 1 } }
+        let left = deliveries.indices.filter { !removed.contains($0) }.map { deliveries[$0] }
+        let written = await copies.write(left)
+        for delivery in written.copied { delivery.acknowledge() }
+        outcome.removed = UInt32(clamping: removed.count)
+        outcome.copied = UInt32(clamping: written.copied.count)
+        outcome.returned = written.faults
+        outcome.failure = outcome.failure ?? written.failure
+        handful.withLock { $0 = outcome }
+    }
+
+    /// What `visit` says of each letter, begun in their order, until one fails or ends the walk.
+    private func verdicts(
+        _ deliveries: [Delivery], _ visit: @escaping @Sendable (StoredDeadLetter) async throws -> Verdict
+    ) async -> [(Int, Result<Verdict, any Error>)] {
+        await withTaskGroup(of: (Int, Result<Verdict, any Error>).self) { group in
+            var verdicts: [(Int, Result<Verdict, any Error>)] = []
+            var (running, isOver) = (0, false)
+            func note(_ verdict: (Int, Result<Verdict, any Error>)?) {
+                guard let verdict else { return }
+                running -= 1
+                verdicts.append(verdict)
+                switch verdict.1 {
+                case .success(.end), .failure: isOver = true
+                case .success: break
+                }
+            }
+            for (place, delivery) in deliveries.enumerated() {
+                if running == concurrency { note(await group.next()) }
+                if isOver { break }
+                running += 1
+                let letter = StoredDeadLetter(delivery, of: queue)
+                // Immediately, so that what `visit` does first happens in the order of the letters.
+                group.addImmediateTask {
+                    do {
+                        let verdict = try await visit(letter)
+                        // At once, so that a crash leaves as few letters as can be beside their replayed message.
+                        if case .remove = verdict { delivery.acknowledge() }
+                        return (place, .success(verdict))
+                    } catch {
+                        return (place, .failure(error))
+                    }
+                }
+            }
+            while running > 0 { note(await group.next()) }
+            return verdicts
+        }
+    }
+
+    /// Returns what is held, and counts what stands in the queue.
+    private func end(_ tally: Lock<Tally>, _ held: [HeldDeliveries]) async {
+        for held in held { await connection.putBack(held) }
+        // In a task of its own, since this one may be cancelled.
+        let left = await Task { try? await depth() }.value
+        tally.withLock { $0.left = left }
+    }
+
+    private func depth() async throws -> UInt32 { try await connection.inspect(queue: queue.deadLetterQueue).messages }
+
+    /// A publisher that the broker takes a message from now. Asked before any letter is taken, with a message that no
+    /// queue gets, since a letter that is taken and cannot be written back has to be returned.
+    private func probedPublisher(over connection: AMQPConnection) async throws -> Publisher {
+        let publisher = try await connection.publisher(window: Int(Self.largestBatch))
         do {
-            let verdict = try await visit(StoredDeadLetter(delivery, of: queue))
-            if case .remove = verdict {
-                delivery.acknowledge()
-                progress.withLock { $0.left[place] = nil }
-            }
-            return verdict
-        } catch is CancellationError {
-            return .leave
+            try await publisher.publish(
+                Message(body: []), to: "", routingKey: "\(queue.deadLetterQueue).\(UInt64.random(in: .min ... .max))",
+                mandatory: false)
+        } catch var error as AMQPError {
+            error.message =
+                "the letters in \(queue.deadLetterQueue) were left alone: to look at one writes it back to the end of its "
+                + "queue, and the broker takes no message: \(error.message)"
+            throw error
         }
+        return publisher
     }
+}
 
-    /// Throws when the connection is no longer the one that the walk began with; returns when the task is cancelled.
-    private func watchForLoss() async throws {
-        for await status in connection.statusUpdates() where status.state != .open {
-            throw AMQPError(
-                .connectionLost, "the connection was lost during the walk over '\(queue.deadLetterQueue)'",
-                remedy: "every letter that was not finished is still there; run the command again")
-        }
-    }
+/// How far a round through a queue has come: pure.
+struct Round: Sendable {
+    /// Letters at the start.
+    let total: UInt32
+    /// Letters taken in hand.
+    var met: UInt32 = 0
+    /// Letters of these that were written back to the end of the queue.
+    var copied: UInt32 = 0
 
-    /// Returns when another consumer has the rest: the queue is empty, nothing is busy, and for a while no letter came.
-    private func watchForNothingMore(_ progress: Lock<Progress>) async throws {
-        var idle: UInt32?
-        while !Task.isCancelled {
-            do { try await Task.sleep(for: Self.idlePause) } catch { return }
-            let (seen, isIdle) = progress.withLock { ($0.seen, $0.isWaiting && $0.visits == 0) }
-            guard isIdle, try await connection.inspect(queue: queue.deadLetterQueue).messages == 0 else {
-                idle = nil
-                continue
-            }
-            if idle == seen { return }
-            idle = seen
-        }
+    init(total: UInt32) { self.total = total }
+
+    /// How many letters of the round stand in front of our own copies, while so many are ready in the queue.
+    ///
+    /// What others take meanwhile is in front too, so the rest is smaller by that; what comes in meanwhile stands behind
+    /// and is not waited for.
+    func remaining(ready: UInt32) -> UInt32 {
+        min(total - min(met, total), ready - min(copied, ready))
     }
 }

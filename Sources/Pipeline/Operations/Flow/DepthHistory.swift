@@ -21,7 +21,6 @@ package struct DepthHistory: Sendable {
         guard let last = looks.last, let first = looks.first(where: { last.time - $0.time <= Self.window }),
             last.time > first.time
         else { return nil }
-        let (seconds, attoseconds) = (last.time - first.time).components
-        return (Double(last.ready) - Double(first.ready)) / (Double(seconds) + Double(attoseconds) / 1e18)
+        return (Double(last.ready) - Double(first.ready)) / (last.time - first.time).inSeconds
     }
 }

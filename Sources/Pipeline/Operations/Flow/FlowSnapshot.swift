@@ -68,7 +68,7 @@ package struct FlowSnapshot: Sendable, Equatable {
         package var total: Double
         /// Effects a second.
         package var rate: Double?
-        /// From order to effect, in seconds, of the last effects.
+        /// From order to effect, in seconds, of the effects of the last minute; exact, of the newest 1,000 at most.
         package var median: Double?
         package var percentile95: Double?
         package var inFlight: Double

@@ -23,13 +23,6 @@ package struct MetricsPage: Sendable, Equatable {
         return found.isEmpty ? nil : found.reduce(0) { $0 + $1.value }
     }
 
-    /// A histogram's buckets, each with what is at most its bound.
-    package func buckets(_ name: String) -> [(bound: Double, count: Double)] {
-        (samples["\(name)_bucket"] ?? [])
-            .compactMap { sample in sample.labels["le"].flatMap { Double($0) }.map { ($0, sample.value) } }
-            .sorted { $0.0 < $1.0 }
-    }
-
     private static func sample(_ line: Substring) -> (String, Sample)? {
         let name = line.prefix { $0 != "{" && $0 != " " }
         var rest = line.dropFirst(name.count)

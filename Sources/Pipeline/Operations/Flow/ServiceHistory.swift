@@ -1,13 +1,12 @@
 /// What a service has said of itself lately, and what follows from it. Pure: told of pages and times.
 package struct ServiceHistory: Sendable {
-    /// Rates and latencies are those of so long.
+    /// Rates are those of so long.
     private static let window = Duration.seconds(10)
 
     private struct Look: Sendable {
         let time: Duration
         let total: Double
         let settled: [PipelineQueue: Double]
-        let buckets: [(bound: Double, count: Double)]
     }
 
     package private(set) var kind: ServiceKind?
@@ -19,8 +18,7 @@ package struct ServiceHistory: Sendable {
     package mutating func add(_ page: MetricsPage, at time: Duration) -> FlowSnapshot.Figures {
         kind = Self.kind(of: page)
         let total = kind.map { Self.total(page, of: $0) } ?? 0
-        let look = Look(
-            time: time, total: total, settled: Self.settled(page), buckets: page.buckets("pipeline_end_to_end_seconds"))
+        let look = Look(time: time, total: total, settled: Self.settled(page))
         // It has been started anew, and counts from zero again.
         if let last = looks.last, look.total < last.total { looks = [] }
         looks.append(look)
@@ -29,6 +27,8 @@ package struct ServiceHistory: Sendable {
         var figures = FlowSnapshot.Figures()
         figures.isConnected = page.sum("pipeline_amqp_connection_up") == 1
         figures.total = total
+        figures.median = page.sum(MetricCatalogue.endToEndMedian.name)
+        figures.percentile95 = page.sum(MetricCatalogue.endToEndPercentile95.name)
         figures.inFlight = page.sum("pipeline_messages_in_flight") ?? 0
         figures.redelivered = page.sum("pipeline_messages_redelivered_total") ?? 0
         figures.reconnects = page.sum("pipeline_amqp_reconnects_total") ?? 0
@@ -38,11 +38,8 @@ package struct ServiceHistory: Sendable {
             figures.work[queue] = FlowSnapshot.Work(settledPerSecond: nil, inFlight: Self.inFlight(page, of: queue))
         }
         if let first = looks.first, look.time > first.time {
-            let seconds = Self.seconds(look.time - first.time)
+            let seconds = (look.time - first.time).inSeconds
             figures.rate = (look.total - first.total) / seconds
-            let lately = Self.difference(look.buckets, first.buckets)
-            figures.median = Self.quantile(0.5, lately)
-            figures.percentile95 = Self.quantile(0.95, lately)
             for (queue, settled) in look.settled {
                 figures.work[queue]?.settledPerSecond = (settled - (first.settled[queue] ?? 0)) / seconds
             }
@@ -80,36 +77,5 @@ package struct ServiceHistory: Sendable {
 
     private static func inFlight(_ page: MetricsPage, of queue: PipelineQueue) -> Double {
         page.sum("pipeline_messages_in_flight", ["queue": queue.rawValue]) ?? 0
-    }
-
-    private static func difference(
-        _ now: [(bound: Double, count: Double)], _ before: [(bound: Double, count: Double)]
-    ) -> [(bound: Double, count: Double)] {
-        now.map { bucket in
-            let earlier = before.first { $0.bound == bucket.bound }?.count ?? 0
-            return (bucket.bound, max(0, bucket.count - earlier))
-        }
-    }
-
-    /// The value below which this share lies, taken to be spread evenly within a bucket, as Prometheus does it; nil
-    /// when nothing was observed.
-    package static func quantile(_ share: Double, _ buckets: [(bound: Double, count: Double)]) -> Double? {
-        guard let all = buckets.last?.count, all > 0 else { return nil }
-        let wanted = share * all
-        var (lower, below) = (0.0, 0.0)
-        for (bound, count) in buckets {
-            if count >= wanted {
-                // Beyond the last bound nothing is known but that.
-                guard bound.isFinite else { return lower }
-                return count > below ? lower + (bound - lower) * (wanted - below) / (count - below) : bound
-            }
-            (lower, below) = (bound, count)
-        }
-        return lower
-    }
-
-    private static func seconds(_ duration: Duration) -> Double {
-        let (seconds, attoseconds) = duration.components
-        return Double(seconds) + Double(attoseconds) / 1e18
     }
 }

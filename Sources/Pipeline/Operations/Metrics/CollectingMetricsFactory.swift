@@ -50,6 +50,11 @@ extension Metrics.Timer {
 }
 
 extension Duration {
+    var inSeconds: Double {
+        let (seconds, attoseconds) = components
+        return Double(seconds) + Double(attoseconds) / 1e18
+    }
+
     /// Whole nanoseconds, from 0 to what an `Int64` holds.
     var clampedNanoseconds: Int64 {
         let (seconds, attoseconds) = components

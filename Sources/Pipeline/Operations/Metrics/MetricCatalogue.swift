@@ -18,6 +18,12 @@ package enum MetricCatalogue {
     package static let paymentAmount = MetricDescription.counter(
         "payment_amount_total", "Sum of the payment amounts in euros, by outcome.", labels: ["status"], decimals: 2)
 
+    package static let otherPaymentAmount = MetricDescription.counter(
+        "pipeline_payment_amount_other_total",
+        "Sums of the payment amounts in other currencies than the euro, by outcome; the eleventh currency and those after "
+            + "it are \"other\".",
+        labels: ["status", "currency"], decimals: 2)
+
     // The fulfilment service
     package static let shipmentsCreated = MetricDescription.counter(
         "shipments_created_total", "Shipments created.")
@@ -46,6 +52,14 @@ package enum MetricCatalogue {
     package static let endToEnd = MetricDescription.histogram(
         "pipeline_end_to_end_seconds", "Time from the moment of the order to the effect of this service.",
         buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300])
+    package static let endToEndMedian = MetricDescription.gauge(
+        "pipeline_end_to_end_median_seconds",
+        "Exact median of the time from the moment of the order to the effect of this service: of the effects of the last "
+            + "60 seconds, the newest 1000 at most; missing where there are none.")
+    package static let endToEndPercentile95 = MetricDescription.gauge(
+        "pipeline_end_to_end_p95_seconds",
+        "Exact 95th percentile of the time from the moment of the order to the effect of this service: of the effects of "
+            + "the last 60 seconds, the newest 1000 at most; missing where there are none.")
     package static let buildInfo = MetricDescription.gauge(
         "pipeline_build_info", "The running build; always 1.", labels: ["version", "revision"])
 
@@ -66,11 +80,11 @@ package enum MetricCatalogue {
     /// All of them, in the order above.
     package static let all: [MetricDescription] = [
         ordersGenerated, ordersPerSecond,
-        paymentsProcessed, paymentDuration, paymentAmount,
+        paymentsProcessed, paymentDuration, paymentAmount, otherPaymentAmount,
         shipmentsCreated, fulfillmentDuration,
         notificationsSent,
         connectionUp, reconnects, publisherConfirms, messagesSettled, messagesRedelivered, messagesInFlight,
-        endToEnd, buildInfo,
+        endToEnd, endToEndMedian, endToEndPercentile95, buildInfo,
         residentMemory, virtualMemory, cpuSeconds, openFileDescriptors, maximumFileDescriptors, startTime,
     ]
 }

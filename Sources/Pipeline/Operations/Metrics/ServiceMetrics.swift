@@ -40,10 +40,19 @@ package struct PaymentMetrics: Sendable {
         let amount: FloatingPointCounter
     }
 
+    /// Of how many other currencies the amounts are told apart: currencies come from strangers, and each is a series.
+    private static let mostCurrencies = 10
+
+    private typealias Amounts = [Payment.Status: FloatingPointCounter]
+
     private let outcomes: [Payment.Status: Outcome]
+    /// The amounts in other currencies than the euro, by what their series say.
+    private let others = Lock<[String: Amounts]>([:])
+    private let factory: any MetricsFactory
     private let duration: Metrics.Timer
 
     package init(factory: any MetricsFactory) {
+        self.factory = factory
         outcomes = Dictionary(
             uniqueKeysWithValues: Payment.Status.allCases.map { status in
                 let labels = [("status", status.rawValue)]
@@ -59,9 +68,26 @@ package struct PaymentMetrics: Sendable {
     ///
     /// The metrics API wants the amount as a `Double`; up to 2^53 cents that gives the very same cents back, and the
     /// registry sums whole cents.
-    package func processed(_ status: Payment.Status, amount: Money) {
-        outcomes[status]?.payments.increment()
-        outcomes[status]?.amount.increment(by: Double(amount.cents) / 100)
+    package func processed(_ payment: Payment) {
+        outcomes[payment.status]?.payments.increment()
+        let amount =
+            payment.currency == "EUR"
+            ? outcomes[payment.status]?.amount : amounts(in: payment.currency)[payment.status]
+        amount?.increment(by: Double(payment.amount.cents) / 100)
+    }
+
+    private func amounts(in currency: String) -> Amounts {
+        others.withLock { others in
+            let name = others[currency] != nil || others.count < Self.mostCurrencies ? currency : "other"
+            if let known = others[name] { return known }
+            let made = Dictionary(
+                uniqueKeysWithValues: Payment.Status.allCases.map { status in
+                    let labels = [("status", status.rawValue), ("currency", name)]
+                    return (status, FloatingPointCounter(MetricCatalogue.otherPaymentAmount, labels, factory))
+                })
+            others[name] = made
+            return made
+        }
     }
 
     /// How long a payment took, in real time.

@@ -54,17 +54,33 @@ package final class WorkerMetrics: Sendable {
 
     private typealias Connections = [@Sendable () -> Bool]
 
-    /// From an order to an effect.
-    private static let plausible = Duration.seconds(-60)...Duration.seconds(86_400)
+    /// From an order to an effect. Orders may wait for days while a service is away, but not for ten years.
+    private static let plausible = Duration.seconds(-60)...Duration.seconds(3_652 * 86_400)
 
     private let factory: any CollectingMetricsFactory
     private let confirms: [PublishResult: Counter]
     private let endToEnd: Metrics.Timer
+    private let lately: Lock<RecentDurations>
+    private let now: @Sendable () -> Duration
     private let connections = Lock<Connections>([])
 
-    /// - Parameter queues: the queues that this service consumes; they are shown with 0 from the start.
-    package init(queues: [String], factory: any CollectingMetricsFactory, build: BuildInfo = .current) {
+    /// - Parameters:
+    ///   - queues: the queues that this service consumes; they are shown with 0 from the start.
+    ///   - now: the time since any fixed moment; by default of the system's monotonic clock.
+    package init(
+        queues: [String], factory: any CollectingMetricsFactory, build: BuildInfo = .current,
+        now: @escaping @Sendable () -> Duration = MonotonicTime.sinceFirstUse
+    ) {
         self.factory = factory
+        self.now = now
+        let lately = Lock(RecentDurations(window: .seconds(60), capacity: 1000))
+        self.lately = lately
+        for (metric, share) in [(MetricCatalogue.endToEndMedian, 0.5), (MetricCatalogue.endToEndPercentile95, 0.95)] {
+            factory.collect(metric) {
+                // Sorted outside of the lock, which every effect takes.
+                lately.withLock { $0 }.quantile(share, at: now())?.inSeconds
+            }
+        }
         confirms = Dictionary(
             uniqueKeysWithValues: PublishResult.allCases.map { result in
                 (result, Counter(MetricCatalogue.publisherConfirms, [("result", result.rawValue)], factory))
@@ -109,10 +125,12 @@ package final class WorkerMetrics: Sendable {
     /// This service's effect for an order took place so long after the order.
     ///
     /// Clocks of two machines may differ; what comes out a little negative counts as zero. A time that was never a
-    /// latency, since the order's producer made its timestamp up or its clock is wrong, is left out: one such would
-    /// drown the sum.
+    /// latency, more than a minute from the future or of more than ten years, is left out: the order's producer made its
+    /// timestamp up or its clock is wrong, and one such would drown the sum.
     package func effect(after duration: Duration) {
         guard Self.plausible.contains(duration) else { return }
         endToEnd.observe(duration)
+        let time = now()
+        lately.withLock { $0.record(max(.zero, duration), at: time) }
     }
 }

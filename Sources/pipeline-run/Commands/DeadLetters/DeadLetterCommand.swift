@@ -7,8 +7,11 @@ struct DeadLetterCommand: CommandGroup {
     static let configuration = CommandConfiguration(
         commandName: "dlq", abstract: "Lists, shows, replays or deletes dead letters.",
         discussion: """
-            Every dead letter says in its headers why it is one. To look at letters takes them from their queue and puts \
-            them back; they then count as redelivered. Commands look at as many as stand in a queue when they begin.
+            A dead letter says in its headers why it is one, ours or the broker's x-death. Commands go once round a \
+            queue, over the letters that stand there when they begin. A letter that is left is written again to the end \
+            of its queue before the one in hand is acknowledged: nothing is ever returned, which quorum queues count \
+            and answer with destruction, and after the round the order is as before. A crash in between may double a \
+            letter. To look at letters therefore needs the right to write to the default exchange (amq.default).
             """,
         subcommands: [ListLetters.self, PeekLetters.self, ReplayLetters.self, PurgeLetters.self])
 }
@@ -22,10 +25,7 @@ struct DeadLetterRound: Sendable {
         var matched: UInt32 = 0
         /// Those that were dealt with: replayed or deleted.
         var done: UInt32 = 0
-        /// What was looked at.
-        var seen: UInt32 = 0
-        /// What stood there at the start.
-        var total: UInt32 = 0
+        var tally = DeadLetterWalk.Tally()
     }
 
     let access: BrokerAccess
@@ -33,31 +33,79 @@ struct DeadLetterRound: Sendable {
     /// The moment that ages are counted from.
     let now = Timestamp.now()
 
-    /// Walks over a queue on a connection of its own, whose end puts back what was left.
+    /// How a command goes about the letters.
+    struct Manner: Sendable {
+        /// How many letters are dealt with at once; they are begun in their order.
+        var concurrency = 1
+        /// How many letters are held at once at most.
+        var batch: UInt32 = 50
+        /// Whether every letter that the filter means is removed.
+        var removes = false
+        /// Waited for before letters are taken.
+        var pause: @Sendable () async throws -> Void = {}
+    }
+
+    /// Walks over a queue on connections of its own.
     ///
     /// - Parameters:
-    ///   - concurrency: how many letters are dealt with at once; they are begun in their order.
     ///   - most: how many letters are dealt with at most.
     ///   - book: counts on, so that it is right also after an error.
     ///   - act: deals with a letter that the filter means; whether it is removed then.
     func walk(
-        _ queue: PipelineQueue, concurrency: Int = 1, most: UInt32?, _ book: Lock<Count>,
+        _ queue: PipelineQueue, _ manner: Manner = Manner(), most: UInt32?, _ book: Lock<Count>,
+        _ act: @escaping @Sendable (StoredDeadLetter) async throws -> Bool
+    ) async throws {
+        let tally = Lock(DeadLetterWalk.Tally())
+        defer {
+            let tally = tally.withLock { $0 }
+            book.withLock { $0.tally = tally }
+            sayWhatIsLeft(tally, of: queue)
+        }
+        try await access.withConnection { connection in
+            // Only a letter that is left is written again.
+            guard !manner.removes || !options.filter.takesAll else {
+                return try await walk(queue, on: connection, copying: nil, manner, most, tally, book, act)
+            }
+            try await access.withConnection { copying in
+                try await walk(queue, on: connection, copying: copying, manner, most, tally, book, act)
+            }
+        }
+        try Task.checkCancellation()
+    }
+
+    private func walk(
+        _ queue: PipelineQueue, on connection: AMQPConnection, copying: AMQPConnection?, _ manner: Manner,
+        _ most: UInt32?, _ tally: Lock<DeadLetterWalk.Tally>, _ book: Lock<Count>,
         _ act: @escaping @Sendable (StoredDeadLetter) async throws -> Bool
     ) async throws {
         let (filter, now) = (options.filter, now)
-        let total = try await access.withConnection { connection in
-            try await DeadLetterWalk(of: queue, on: connection, concurrency: concurrency).run { letter in
-                if let most, book.withLock({ $0.matched }) >= most { return .end }
-                // Nothing is waited for up to here, so letters are counted one by one.
-                book.withLock { $0.seen += 1 }
-                guard filter.matches(letter, at: now) else { return .leave }
-                book.withLock { $0.matched += 1 }
-                guard try await act(letter) else { return .leave }
-                book.withLock { $0.done += 1 }
-                return .remove
-            }
+        let walk = DeadLetterWalk(
+            of: queue, on: connection, copying: copying, concurrency: manner.concurrency, batch: manner.batch)
+        try await walk.run(tally, most: filter.takesAll ? most : nil, pause: manner.pause) { letter in
+            if let most, book.withLock({ $0.matched }) >= most { return .end }
+            guard filter.matches(letter, at: now) else { return .leave }
+            // Nothing is waited for up to here, so letters are counted one by one.
+            book.withLock { $0.matched += 1 }
+            guard try await act(letter) else { return .leave }
+            book.withLock { $0.done += 1 }
+            return .remove
         }
-        book.withLock { $0.total = total }
-        try Task.checkCancellation()
+    }
+
+    private func sayWhatIsLeft(_ tally: DeadLetterWalk.Tally, of queue: PipelineQueue) {
+        for fault in tally.returned {
+            OperatorCommand.note(
+                "a letter in \(queue.deadLetterQueue) could not be written back, and was returned, which a quorum queue "
+                    + "counts towards its delivery limit: \(PrintableText.of(fault, limit: 1000))")
+        }
+        if tally.isReordered {
+            OperatorCommand.note(
+                "the round was broken off: letters that were looked at stand at the end of \(queue.deadLetterQueue) now"
+            )
+        }
+        if tally.doubtful > 0 {
+            OperatorCommand.note(
+                "\(tally.doubtful) letters that were dealt with may still be in \(queue.deadLetterQueue)")
+        }
     }
 }

@@ -10,8 +10,11 @@ struct DeadLetterOptions: ParsableArguments {
             "Only those of this queue; may be repeated (default: all)",
             discussion: "The main queue's name, with or without .dlq", valueName: "name"))
     var queues: [DeadLetterQueueName] = []
-    @Option(help: ArgumentHelp("Only those of this class: malformed, rejected or exhausted", valueName: "class"))
-    var error: DeadLetter.Fault?
+    @Option(
+        help: ArgumentHelp(
+            "Only those of this class: malformed, rejected or exhausted, or what the broker calls its own: delivery_limit, "
+                + "expired, maxlen", valueName: "class"))
+    var error: DeadLetterClass?
     @Option(help: ArgumentHelp("Only those whose reason has this text in it", valueName: "text"))
     var reason: String?
     @Option(help: ArgumentHelp("Only those of this order: its number, or the correlation id", valueName: "id"))
@@ -41,7 +44,7 @@ struct DeadLetterOptions: ParsableArguments {
     }
 }
 
-extension DeadLetter.Fault: ExpressibleByArgument {}
+extension DeadLetterClass: ExpressibleByArgument {}
 
 /// A main queue, or its dead-letter queue, by name.
 struct DeadLetterQueueName: ExpressibleByArgument, Sendable {

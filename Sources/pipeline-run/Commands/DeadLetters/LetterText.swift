@@ -8,7 +8,7 @@ enum LetterLine {
     static func text(_ letter: StoredDeadLetter, at now: Timestamp) -> String {
         let age = letter.firstFailedAt.map { DurationText.age(.milliseconds(now.milliseconds - $0.milliseconds)) }
         return line(
-            letter.queue.rawValue, age ?? "-", letter.error.map { PrintableText.of($0, limit: 12) } ?? "-",
+            letter.queue.rawValue, age ?? "-", letter.error.map { PrintableText.of($0, limit: 14) } ?? "-",
             letter.attempts.map { "\($0)" } ?? "-",
             PrintableText.of(letter.correlationID ?? letter.orderID.map { "#\($0)" } ?? "-", limit: 60),
             PrintableText.of(letter.reason ?? "-", limit: 500))
@@ -18,7 +18,7 @@ enum LetterLine {
     private static func line(
         _ queue: String, _ age: String, _ error: String, _ attempts: String, _ order: String, _ reason: String
     ) -> String {
-        "\(padded(queue, 29)) \(padded(age, 5)) \(padded(error, 9)) \(padded(attempts, 5)) \(padded(order, 24)) \(reason)"
+        "\(padded(queue, 29)) \(padded(age, 5)) \(padded(error, 14)) \(padded(attempts, 5)) \(padded(order, 24)) \(reason)"
     }
 
     private static func padded(_ text: String, _ width: Int) -> String {

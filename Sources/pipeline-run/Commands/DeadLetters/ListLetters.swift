@@ -17,23 +17,35 @@ struct ListLetters: AsyncParsableCommand {
             access.sayWarnings()
             let round = DeadLetterRound(access: access, options: options)
             if !json { OperatorCommand.print(LetterLine.heading) }
-            var (matched, seen): (UInt32, UInt32) = (0, 0)
+            let shown = Lock(Shown())
+            defer { OperatorCommand.note(shown.withLock { $0.words }) }
             for queue in options.chosenQueues {
                 let book = Lock(DeadLetterRound.Count(queue: queue))
+                defer {
+                    let count = book.withLock { $0 }
+                    shown.withLock { $0.add(count) }
+                }
                 try await round.walk(queue, most: options.limit, book) { letter in
                     OperatorCommand.print(
                         json ? LetterText.json(letter, withBody: false) : LetterLine.text(letter, at: round.now))
                     return false
                 }
-                book.withLock { count in
-                    matched += count.matched
-                    seen += count.seen
-                }
             }
-            OperatorCommand.note("\(matched) of \(seen) dead letters looked at")
             return 0
         }
     }
+}
+
+/// How many letters were shown of how many.
+struct Shown: Sendable {
+    private var (matched, total): (UInt64, UInt64) = (0, 0)
+
+    mutating func add(_ count: DeadLetterRound.Count) {
+        matched += UInt64(count.matched)
+        total += UInt64(count.tally.total)
+    }
+
+    var words: String { "\(matched) of \(total) dead letters" }
 }
 
 /// `dlq peek`: whole letters.
@@ -53,8 +65,14 @@ struct PeekLetters: AsyncParsableCommand {
             let access = try BrokerAccess(broker)
             access.sayWarnings()
             let round = DeadLetterRound(access: access, options: options)
+            let shown = Lock(Shown())
+            defer { OperatorCommand.note(shown.withLock { $0.words }) }
             for queue in options.chosenQueues {
                 let book = Lock(DeadLetterRound.Count(queue: queue))
+                defer {
+                    let count = book.withLock { $0 }
+                    shown.withLock { $0.add(count) }
+                }
                 try await round.walk(queue, most: options.limit ?? Self.standardLimit, book) { letter in
                     if json {
                         OperatorCommand.print(LetterText.json(letter, withBody: true))

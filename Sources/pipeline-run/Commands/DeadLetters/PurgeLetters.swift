@@ -33,7 +33,8 @@ struct PurgeLetters: AsyncParsableCommand {
             let access = try BrokerAccess(broker)
             access.sayWarnings()
             let round = DeadLetterRound(access: access, options: options)
-            let counted = try await pass(round, most: nil) { false }
+            let counted =
+                options.filter.takesAll ? try await depths(access) : try await pass(round, most: nil, removes: false)
             let total = counted.reduce(0) { $0 + UInt64($1.matched) }
             if dryRun {
                 for count in counted { report(count) }
@@ -47,12 +48,30 @@ struct PurgeLetters: AsyncParsableCommand {
                 }
             }
             let most = Dictionary(uniqueKeysWithValues: counted.map { ($0.queue, $0.matched) })
-            for (count, before) in zip(try await pass(round, most: most, { true }), counted) {
+            for (count, before) in zip(try await pass(round, most: most, removes: true), counted) {
                 var whole = before
                 whole.done = count.done
+                whole.tally.left = count.tally.left
                 report(whole)
             }
             return 0
+        }
+    }
+
+    /// How many letters every queue has, where no filter has to look at them.
+    private func depths(_ access: BrokerAccess) async throws -> [DeadLetterRound.Count] {
+        try await access.withConnection { connection in
+            var counts: [DeadLetterRound.Count] = []
+            for queue in options.chosenQueues {
+                let depth = try await connection.inspect(queue: queue.deadLetterQueue).messages
+                var count = DeadLetterRound.Count(queue: queue)
+                count.matched = min(depth, options.limit ?? .max)
+                count.tally.total = depth
+                count.tally.visited = count.matched
+                count.tally.left = depth
+                counts.append(count)
+            }
+            return counts
         }
     }
 
@@ -60,7 +79,7 @@ struct PurgeLetters: AsyncParsableCommand {
     ///
     /// - Parameter most: how many of each queue at most; nil for the flag's limit.
     private func pass(
-        _ round: DeadLetterRound, most: [PipelineQueue: UInt32]?, _ remove: @escaping @Sendable () -> Bool
+        _ round: DeadLetterRound, most: [PipelineQueue: UInt32]?, removes: Bool
     ) async throws -> [DeadLetterRound.Count] {
         var counts: [DeadLetterRound.Count] = []
         for queue in options.chosenQueues {
@@ -68,7 +87,9 @@ struct PurgeLetters: AsyncParsableCommand {
             let limit = most.map { $0[queue] ?? 0 } ?? options.limit
             if limit != 0 {
                 do {
-                    try await round.walk(queue, most: limit, book) { _ in remove() }
+                    try await round.walk(queue, DeadLetterRound.Manner(removes: removes), most: limit, book) { _ in
+                        removes
+                    }
                 } catch {
                     let count = book.withLock { $0 }
                     if count.done > 0 { report(count) }

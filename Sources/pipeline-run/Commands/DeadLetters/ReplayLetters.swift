@@ -9,10 +9,12 @@ struct ReplayLetters: AsyncParsableCommand {
         discussion: """
             Each message goes to the main queue that it failed in and to no other, and its letter is taken away when the \
             broker has confirmed that; whatever comes between, nothing is lost, and a message may come twice. The \
-            headers x-reason, x-error, x-attempts and x-original-queue are taken off, so that it has all its attempts \
-            again; x-first-failed-at and x-original-exchange stay. What fails again comes back as a new letter, which \
-            this command does not wait for.
-            Writes one line a queue: letters meant, replayed, left. Exit code 1 when one of those meant could not be.
+            headers x-reason, x-error, x-attempts and x-original-queue and the broker's x-death are taken off, so that \
+            it has all its attempts again; x-first-failed-at and x-original-exchange stay. What fails again comes back \
+            as a new letter, which this command does not wait for. A note of a message that was too large to keep is \
+            not replayed.
+            Writes one line a queue: letters looked at, replayed, left in the queue. Exit code 1 when one of those meant \
+            could not be replayed.
             """)
 
     @OptionGroup(title: "Broker") var broker: BrokerOptions
@@ -38,19 +40,13 @@ struct ReplayLetters: AsyncParsableCommand {
                 for queue in options.chosenQueues {
                     let book = Lock(DeadLetterRound.Count(queue: queue))
                     do {
-                        // At a rate one by one, since it says when the next one may go.
-                        let concurrency = rate == nil ? DeadLetterReplay.window : 1
-                        try await round.walk(
-                            queue, concurrency: concurrency, most: options.limit, book
-                        ) { letter in
-                            guard !dryRun else { return false }
-                            if let fault = letter.headersFault {
-                                OperatorCommand.note(
-                                    "a letter in \(queue.deadLetterQueue) is left, since its headers cannot be read: \(fault)"
-                                )
+                        try await round.walk(queue, manner(rate), most: options.limit, book) { letter in
+                            if let obstacle = Self.obstacle(to: letter) {
+                                OperatorCommand.note("a letter in \(queue.deadLetterQueue) is left: \(obstacle)")
                                 stuck.withLock { $0 += 1 }
                                 return false
                             }
+                            guard !dryRun else { return false }
                             if let rate {
                                 let wait = rate.withLock { $0.wait(at: MonotonicTime.sinceFirstUse()) }
                                 if wait > .zero { try await Task.sleep(for: wait) }
@@ -72,6 +68,26 @@ struct ReplayLetters: AsyncParsableCommand {
                 }
                 return stuck.withLock { $0 } > 0 ? ExitStatus.failure : 0
             }
+        }
+    }
+
+    /// Why a letter has nothing that could be replayed; nil where it has.
+    private static func obstacle(to letter: StoredDeadLetter) -> String? {
+        if let fault = letter.headersFault { return "its headers cannot be read: \(fault)" }
+        guard letter.isNote else { return nil }
+        return "it is only a note of a message that could not be kept; publish that message again from where it came"
+    }
+
+    /// Without a rate as many at once as the broker confirms. At a rate one by one, since it says when the next one may
+    /// go, and none is held while that is long.
+    private func manner(_ rate: Lock<SteadyRate>?) -> DeadLetterRound.Manner {
+        guard let rate, let perSecond = self.rate else {
+            return DeadLetterRound.Manner(concurrency: DeadLetterReplay.window, removes: !dryRun)
+        }
+        let halfASecond = UInt32(min(max(perSecond / 2, 1), 50))
+        return DeadLetterRound.Manner(batch: halfASecond, removes: !dryRun) {
+            let wait = rate.withLock { $0.untilNext(at: MonotonicTime.sinceFirstUse()) }
+            if wait > .zero { try await Task.sleep(for: wait) }
         }
     }
 
@@ -97,21 +113,27 @@ struct LetterCount {
     }
 
     func text(json: Bool) -> String {
-        let done = isDry ? count.matched : count.done
+        let tally = count.tally
         guard json else {
+            let done = isDry ? count.matched : count.done
+            let left = tally.left.map { "\($0) left in the queue" } ?? "how many are left in the queue is not known"
             return
-                "\(count.queue.deadLetterQueue): \(done) \(verb), \(count.seen - done) of \(count.seen) looked at left"
+                "\(count.queue.deadLetterQueue): looked at \(tally.visited) of \(tally.total), \(done) \(verb), \(left)"
         }
-        var json = JSONWriter(capacity: 128)
+        var json = JSONWriter(capacity: 192)
         json.beginObject()
         json.name("queue")
         json.string(count.queue.rawValue)
+        json.name("total")
+        json.whole(Int64(tally.total))
+        json.name("looked_at")
+        json.whole(Int64(tally.visited))
         json.name("matched")
         json.whole(Int64(count.matched))
         json.name(key)
         json.whole(Int64(count.done))
         json.name("left")
-        json.whole(Int64(count.seen - count.done))
+        if let left = tally.left { json.whole(Int64(left)) } else { json.null() }
         json.name("dry_run")
         json.bool(isDry)
         json.endObject()

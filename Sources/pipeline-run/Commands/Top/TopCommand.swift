@@ -7,8 +7,9 @@ struct TopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top", abstract: "Watches queues and services, live.",
         discussion: """
-            Depths and consumers come from the broker, everything else from the services' metrics pages: rates and \
-            latencies of the last ten seconds, totals since each service started. What is away is shown as away. q or \
+            Depths and consumers come from the broker, everything else from the services' metrics pages: rates of the \
+            last ten seconds, totals since each service started. Median and 95 % are exact: of the time from the order \
+            to what the service did, in the last minute, the last 1,000 times at most. What is away is shown as away. q or \
             Ctrl-C quits. Without a terminal it writes a line each time. NO_COLOR leaves the colours out.
             """)
 

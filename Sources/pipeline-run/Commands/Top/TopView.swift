@@ -24,7 +24,9 @@ enum TopView {
         let queues = queueColumns.lines(snapshot.queues.map { row($0, snapshot.broker) }, width: width)
         let services = serviceColumns.lines(snapshot.services.map(row), width: width)
         let long = flow(snapshot, unit: "/s")
-        let flow = [(long.width <= width ? long : flow(snapshot, unit: "")).cut(to: width)]
+        let measured = StyledLine(
+            "MEDIAN, 95 %: from the order to what the service did, last minute", .faint)
+        let flow = [(long.width <= width ? long : flow(snapshot, unit: "")).cut(to: width), measured.cut(to: width)]
         let parts = [head, queues, services, flow]
         let needed = parts.reduce(0) { $0 + $1.count } + parts.count - 1
         var lines = Array(parts.joined(separator: height >= needed ? [StyledLine()] : []))
@@ -144,8 +146,8 @@ enum TopView {
         if seconds < 0.0995 { return "\(decimal(seconds * 1000)) ms" }
         if seconds < 0.9995 { return "\(Int64((seconds * 1000).rounded())) ms" }
         if seconds < 119.5 { return "\(decimal(seconds)) s" }
-        // Where the last bucket of `pipeline_end_to_end_seconds` ends; what lies beyond is not told apart.
-        return seconds < 300 ? "\(whole(seconds / 60)) min" : "> 5 min"
+        if seconds < 7170 { return "\(whole(seconds / 60)) min" }
+        return seconds < 172_800 ? "\(decimal(seconds / 3600)) h" : "\(decimal(seconds / 86_400)) d"
     }
 
     /// The values as bars, the highest of them being the full one.

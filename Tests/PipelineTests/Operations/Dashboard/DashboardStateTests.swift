@@ -22,7 +22,7 @@ import Testing
                 queue: .payment, ready: 10_000, change: -6.666, consumers: 2, deadLetters: 1, history: [1, 2, 3])
         }
         let figures = FlowSnapshot.Figures(
-            isConnected: true, total: 5, rate: 2.345, median: 0.5, inFlight: 2, reconnects: 4,
+            isConnected: true, total: 5, rate: 2.345, median: 10.2004, inFlight: 2, reconnects: 4,
             work: [.payment: FlowSnapshot.Work(settledPerSecond: 6.5, inFlight: 2)])
         flow.services[1].kind = .payment
         flow.services[1].state = .up(figures)
@@ -53,6 +53,7 @@ import Testing
         let services = list(object, "services")
         #expect(services[0]["name"] as? String == "generator" && services[0]["connected"] is NSNull)
         #expect(services[1]["rate"] as? Double == 2.35 && services[1]["connected"] as? Bool == true)
+        #expect(services[1]["median_ms"] as? Int == 10_200 && services[0]["median_ms"] is NSNull)
         let totals = try #require(object["totals"] as? [String: Any])
         #expect(totals["paid"] as? Int == 10_000 && totals["open"] as? Int == 3 && totals["reconnects"] as? Int == 4)
     }

@@ -52,6 +52,25 @@ import Testing
         #expect(!means(DeadLetterFilter(order: "42"), Self.letter(body: #"{"order_id":"42"}"#)))
     }
 
+    @Test func `by the identity, of a stranger's order as of our own`() {
+        let body = """
+            {"order_id":42,"customer_email":"a","items":[],"total_amount":1,"currency":"EUR",\
+            "timestamp":"2026-01-07T11:30:00+01:00","status":"pending"}
+            """
+        let stranger = Self.letter(correlationID: "req-7", body: body)
+        #expect(stranger.identity?.text == "42@2026-01-07T11:30:00+01:00")
+        #expect(means(DeadLetterFilter(order: "42@2026-01-07T11:30:00+01:00"), stranger))
+        #expect(!means(DeadLetterFilter(order: "42@2026-01-07T10:30:00Z"), stranger))
+        #expect(means(DeadLetterFilter(order: "req-7"), stranger) && means(DeadLetterFilter(order: "42"), stranger))
+        let own = StoredDeadLetter(
+            queue: .payment,
+            message: Message(
+                text: body, properties: MessageProperties(correlationID: "own-42", appID: "order-generator")))
+        #expect(own.identity?.text == "own-42")
+        #expect(!means(DeadLetterFilter(order: "42@2026-01-07T11:30:00+01:00"), own))
+        #expect(Self.letter().identity == nil, "a body that cannot be read tells none")
+    }
+
     @Test func `by age, where the bounds belong to one side each`() {
         #expect(means(DeadLetterFilter(olderThan: .seconds(100))))
         #expect(!means(DeadLetterFilter(olderThan: .seconds(101))))

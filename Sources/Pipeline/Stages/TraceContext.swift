@@ -1,0 +1,34 @@
+package import ActorBus
+
+/// What a message carries of the trace it belongs to, in the headers of W3C Trace Context and W3C Baggage.
+package struct TraceContext: Sendable, Equatable {
+    package let parent: TraceParent
+    /// What tracing systems add to the trace; nil where they add nothing.
+    package let state: TraceState?
+    /// What the application lets travel along; it does not need a trace.
+    package let baggage: Baggage?
+
+    /// A new trace, unless one is given.
+    package init(parent: TraceParent = TraceParent(), state: TraceState? = nil, baggage: Baggage? = nil) {
+        self.parent = parent
+        self.state = state
+        self.baggage = baggage
+    }
+
+    /// What a message's headers say. Where they name no trace it is a new one, of which a `tracestate` says nothing.
+    package init(headers: FieldTable) {
+        let parent = headers[EventHeader.traceParent]?.text.flatMap { TraceParent($0) }
+        self.init(
+            parent: parent ?? TraceParent(),
+            state: parent == nil ? nil : headers[EventHeader.traceState]?.text.flatMap { TraceState($0) },
+            baggage: headers[EventHeader.baggage]?.text.flatMap { Baggage($0) })
+    }
+
+    /// The headers of the next hop, which has a span of its own.
+    package var nextHeaders: FieldTable {
+        var headers: FieldTable = [EventHeader.traceParent: .string(parent.child().text)]
+        if let state { headers[EventHeader.traceState] = .string(state.text) }
+        if let baggage { headers[EventHeader.baggage] = .string(baggage.text) }
+        return headers
+    }
+}
