@@ -104,7 +104,7 @@ extension EndToEnd {
                 let (fresh, first) = try await scene.run(["doctor"], on: host)
                 #expect(fresh.code == 0, "\(first.report)")
                 #expect(
-                    first.output.text.contains("13 of 3 exchanges and 10 queues are missing"))
+                    first.output.text.contains("38 of 3 exchanges and 35 queues are missing"))
                 #expect(!first.output.text.contains("✗"))
                 #expect(
                     try await code(scene, ["topology", "check"], on: host) == 78,

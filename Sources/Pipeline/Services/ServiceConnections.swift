@@ -118,7 +118,7 @@ extension ServiceContext {
                     if end != nil { health.drain() }
                     group.cancelAll()
                     // What work says of an end that has a cause is its consequence.
-                    do { for try await _ in group {} } catch  where end != nil {}
+                    do { for try await _ in group {} } catch { if end == nil { throw error } }
                     if let end { throw end }
                 }
             } catch let consequence {

@@ -54,6 +54,9 @@ package struct EventPublisher: Sendable {
         }
     }
 
+    /// What was refused there is known to be refused for its own sake, and goes elsewhere.
+    func excuse(_ target: PublishTarget) { refusals.taken(by: target) }
+
     /// Somebody deleted a queue or an exchange while the connection was open; the next attempt needs it again.
     private func restoreTopology(after error: AMQPError) async {
         do {

@@ -44,12 +44,14 @@ struct FailureRouter: Sendable {
         }
         let attempts = history.attempts + Int64(failed.failures)
         let metadata = metadata(of: failed, attempts)
+        let target = PublishTarget.queue(queue.retryQueue(after: delay))
         do {
             try await publisher.publish(
-                Self.waiting(failed, history, attempts: attempts, at: .now()),
-                to: .queue(queue.retryQueue(after: delay)), refusals: .steadfast, metadata)
+                Self.waiting(failed, history, attempts: attempts, at: .now()), to: target, refusals: .steadfast,
+                metadata)
         } catch let error as AMQPError where PublishFailure(error) == .message {
             // Its headers leave no room for ours, or it is larger than what the broker takes by now.
+            publisher.excuse(target)
             logger.warning("It cannot wait in a retry queue: \(error)", metadata: metadata)
             return try await bury(failed, .exhausted)
         }
@@ -66,7 +68,8 @@ struct FailureRouter: Sendable {
             fault, reason: failed.reason, attempts: history.attempts + Int64(failed.failures),
             exchange: failed.exchange, queue: queue, failedAt: .now())
         let metadata = metadata(of: failed, letter.attempts)
-        var form = BurialForm.whole
+        // A body that was not kept can be told of, and not published.
+        var form = failed.message.largeBody?.fault == nil ? BurialForm.whole : .note
         var refusals = 0
         while true {
             do {

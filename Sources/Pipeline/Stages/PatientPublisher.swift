@@ -60,6 +60,9 @@ struct PatientPublisher: Sendable {
         }
     }
 
+    /// What was refused there goes elsewhere; see ``EventPublisher/excuse(_:)``.
+    func excuse(_ target: PublishTarget) { publisher.excuse(target) }
+
     /// Before the next attempt, after so many that waited for the broker.
     static func pause(_ waits: Int) -> Duration {
         RetryPolicy.steadfast.pause(afterFailures: waits, jitter: .random(in: 0...1)) ?? RetryPolicy.steadfast.longest

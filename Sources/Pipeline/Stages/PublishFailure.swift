@@ -2,7 +2,7 @@ import ActorBus
 
 /// What a failed publish means for the message in hand.
 enum PublishFailure: Sendable, Equatable {
-    /// This message can never be sent as it is, or the broker takes none such.
+    /// This message can never be sent as it is, its body cannot be read any more, or the broker takes none such.
     case message
     /// The broker refuses messages to where it was to go: a queue is full, or not there.
     case refused
@@ -15,7 +15,7 @@ enum PublishFailure: Sendable, Equatable {
 
     init(_ error: AMQPError) {
         switch error.code {
-        case .invalidMessage, .preconditionFailed: self = .message
+        case .invalidMessage, .preconditionFailed, .systemResource: self = .message
         case .refused, .returned, .notFound, .resourceLocked: self = .refused
         case .accessRefused: self = .right
         case .connectionClosed: self = .over

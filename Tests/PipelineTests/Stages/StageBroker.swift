@@ -36,7 +36,7 @@ struct StageScene: Sendable {
 
     /// - Parameter change: what is to be otherwise at the broker than the pipeline has it.
     static func with(
-        policy: FailurePolicy = policy, _ change: (inout Topology) -> Void = { _ in },
+        policy: FailurePolicy = StageScene.policy, _ change: (inout Topology) -> Void = { _ in },
         _ body: (StageScene) async throws -> Void
     ) async throws {
         let broker = try await StageBroker.shared.value
