@@ -182,7 +182,13 @@ struct AllRun: Sendable {
             watches.append(Task { await Self.settle(book, factory.workInHand, watch, tell) })
         }
         // From the source downwards, so that each service still has the next one to hand on to; together they have the
-        // drain time once.
+        // drain time once, and when it is over all that are left end side by side.
+        let drain = factory.drain
+        watches.append(
+            Task {
+                do { try await Task.sleep(for: drain.left) } catch { return }
+                for (_, task) in tasks { task.cancel() }
+            })
         for (kind, task) in tasks {
             task.cancel()
             while !ended.contains(kind), let moment = await iterator.next() { note(moment) }
