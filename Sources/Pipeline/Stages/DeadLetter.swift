@@ -47,8 +47,9 @@ package struct DeadLetter: Sendable, Equatable {
             message.properties.headers["x-headers-dropped"] = "they left no room for those of the dead letter"
         case .note, .shortNote:
             message = note(of: original, isShort: form == .shortNote)
-            message.properties.headers[Header.buriedAs] = "note"
         }
+        // A stranger's header of that name would keep its message from being replayed.
+        message.properties.headers[Header.buriedAs] = form == .note || form == .shortNote ? "note" : nil
         message.properties.headers[FailureHistory.Header.retries] = nil
         let history = FailureHistory(of: original.properties.headers)
         for (name, value) in headers(history) { message.properties.headers[name] = value }

@@ -69,7 +69,8 @@ package struct StageRunner<Work: Stage>: Sendable {
             // The first to end: a refusal, or the consumer, whose end nobody outlives.
             let refusal = try await group.next() ?? nil
             group.cancelAll()
-            for try await _ in group {}
+            // What the consumer says of a drain that a refusal began is its consequence.
+            do { for try await _ in group {} } catch { if refusal == nil { throw error } }
             return refusal
         }
         if let refusal { throw refusal }
