@@ -25,15 +25,8 @@ package struct DeadLetterReplay: Sendable {
     package func send(_ letter: StoredDeadLetter) async throws {
         try await Task.immediate {
             try await publisher.publish(
-                Self.message(of: letter), to: "", routingKey: letter.queue.rawValue, mandatory: true)
+                DeadLetter.replayed(letter.message), to: "", routingKey: letter.queue.rawValue, mandatory: true)
         }.value
-    }
-
-    /// The message as it goes back: without what made it a letter, so that all its attempts begin anew.
-    static func message(of letter: StoredDeadLetter) -> Message {
-        var message = DeadLetter.replayed(DeadLetterCopy.of(letter.message))
-        for name in DeadLetterCopy.deathHeaders { message.properties.headers[name] = nil }
-        return message
     }
 }
 

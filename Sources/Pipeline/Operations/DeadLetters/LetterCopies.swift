@@ -34,7 +34,7 @@ struct LetterCopies: Sendable {
                 continue
             }
             do {
-                let copy = DeadLetterCopy.of(letter.message)
+                let copy = letter.message.fitToBeRepublished()
                 sent.append((letter, try await publisher.send(copy, to: "", routingKey: queue.deadLetterQueue)))
             } catch {
                 note(error, &written)
@@ -57,41 +57,5 @@ struct LetterCopies: Sendable {
         error.message =
             "a letter could not be written back to \(queue.deadLetterQueue), and was returned: \(error.message)"
         written.failure = written.failure ?? error
-    }
-}
-
-/// A letter as it can be published again.
-enum DeadLetterCopy {
-    /// What a broker adds when it hands a message out; a count that went along would not begin anew.
-    static let deliveryHeaders = ["x-delivery-count", "x-acquired-count"]
-    /// What a broker adds when it dead-letters a message (RabbitMQ, "Dead Letter Exchanges"). From an earlier life, it
-    /// would count as a step of a cycle.
-    static let deathHeaders = [
-        "x-death", "x-first-death-queue", "x-first-death-reason", "x-first-death-exchange", "x-last-death-queue",
-        "x-last-death-reason", "x-last-death-exchange",
-    ]
-    private static let replyHere = "amq.rabbitmq.reply-to"
-
-    /// The same letter, but for how often it was handed out.
-    ///
-    /// Four things would have the broker refuse it or send it to further queues, and move to headers of their own: the
-    /// user id of somebody else, a reply to be sent to a channel that is gone, and CC and BCC.
-    static func of(_ letter: Message) -> Message {
-        var copy = letter
-        for name in deliveryHeaders { copy.properties.headers[name] = nil }
-        if let userID = copy.properties.userID {
-            copy.properties.userID = nil
-            copy.properties.headers["x-original-user-id"] = .string(userID)
-        }
-        if let replyTo = copy.properties.replyTo, replyTo.hasPrefix(replyHere) {
-            copy.properties.replyTo = nil
-            copy.properties.headers["x-original-reply-to"] = .string(replyTo)
-        }
-        for name in ["CC", "BCC"] {
-            if let value = copy.properties.headers.removeValue(forKey: name) {
-                copy.properties.headers["x-original-\(name.lowercased())"] = value
-            }
-        }
-        return copy
     }
 }
