@@ -14,8 +14,8 @@ struct LetterCopies: Sendable {
     struct Written {
         /// Those whose copy the broker has confirmed.
         var copied: [Delivery] = []
-        /// Why single letters cannot be written back, whatever is tried.
-        var faults: [String] = []
+        /// Those that cannot be written back, whatever is tried.
+        var returned: [DeadLetterWalk.ReturnedLetter] = []
         /// Why the broker takes no copies at present.
         var failure: (any Error)?
     }
@@ -26,18 +26,18 @@ struct LetterCopies: Sendable {
         var sent: [(Delivery, PendingConfirm)] = []
         for letter in letters {
             if let fault = letter.headersFault ?? letter.bodyFault {
-                written.faults.append("it could not be read whole: \(fault)")
+                written.returned.append(Self.returned(letter, "it could not be read whole: \(fault)"))
                 continue
             }
             guard let publisher else {
-                written.faults.append("nothing was expected to be left")
+                written.returned.append(Self.returned(letter, "nothing was expected to be left"))
                 continue
             }
             do {
                 let copy = letter.message.fitToBeRepublished()
                 sent.append((letter, try await publisher.send(copy, to: "", routingKey: queue.deadLetterQueue)))
             } catch {
-                note(error, &written)
+                note(error, letter, &written)
             }
         }
         for (letter, confirm) in sent {
@@ -45,15 +45,20 @@ struct LetterCopies: Sendable {
                 try await confirm.confirmed()
                 written.copied.append(letter)
             } catch {
-                note(error, &written)
+                note(error, letter, &written)
             }
         }
         return written
     }
 
-    private func note(_ error: any Error, _ written: inout Written) {
+    private static func returned(_ letter: Delivery, _ fault: String) -> DeadLetterWalk.ReturnedLetter {
+        DeadLetterWalk.ReturnedLetter(
+            fault: fault, returnsBefore: letter.properties.headers["x-delivery-count"]?.integer)
+    }
+
+    private func note(_ error: any Error, _ letter: Delivery, _ written: inout Written) {
         guard var error = error as? AMQPError else { return written.failure = written.failure ?? error }
-        if error.code == .invalidMessage { return written.faults.append("\(error)") }
+        if error.code == .invalidMessage { return written.returned.append(Self.returned(letter, "\(error)")) }
         error.message =
             "a letter could not be written back to \(queue.deadLetterQueue), and was returned: \(error.message)"
         written.failure = written.failure ?? error
