@@ -20,7 +20,7 @@ import Testing
         #expect(
             lines.first
                 == "a letter in payment_processor_queue.dlq cannot be written back, and was returned: too large\\u{a}")
-        #expect(lines.dropFirst().first?.contains("returned, as 7 times before: too large") == true)
+        #expect(lines.dropFirst().first?.contains("returned (returns before this one: 7): too large") == true)
     }
 
     /// On RabbitMQ 3.10 this very policy destroys a letter at its first return.

@@ -18,7 +18,7 @@ package struct DeadLetterReplay: Sendable {
     }
 
     /// Returns when the message is in the main queue, and only there: the default exchange takes the queue's name as
-    /// routing key. Throws as `Publisher.publish` does.
+    /// routing key. Throws as `Publisher.publish` does; see ``PublishFailure`` for what that means for the letter.
     ///
     /// Begun at once, so that messages go in the order of the calls. Carried through when the task is cancelled, within
     /// the publisher's deadline: cut short, it would leave the letter beside its message.

@@ -255,10 +255,24 @@ package struct DeadLetterWalk: Sendable {
 
     /// Returns what is held, and counts what stands in the queue.
     private func end(_ tally: Lock<Tally>, _ held: [HeldDeliveries]) async {
-        for held in held { await connection.putBack(held) }
         // In a task of its own, since this one may be cancelled.
-        let left = await Task { try? await depth() }.value
+        let left = await Task {
+            let before = held.isEmpty ? nil : try? await depth()
+            for held in held { await connection.putBack(held) }
+            let returned = UInt32(clamping: tally.withLock { $0.returned.count })
+            return try? await depth(atLeast: before.map { $0 + returned } ?? 0)
+        }.value
         tally.withLock { $0.left = left }
+    }
+
+    /// A quorum queue has what was returned to it ready a moment later, and somebody else may have taken it by then.
+    private func depth(atLeast expected: UInt32) async throws -> UInt32 {
+        for _ in 0..<20 {
+            let depth = try await depth()
+            if depth >= expected { return depth }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        return try await depth()
     }
 
     private func depth() async throws -> UInt32 { try await connection.inspect(queue: queue.deadLetterQueue).messages }

@@ -58,7 +58,7 @@ struct LetterCopies: Sendable {
 
     private func note(_ error: any Error, _ letter: Delivery, _ written: inout Written) {
         guard var error = error as? AMQPError else { return written.failure = written.failure ?? error }
-        if error.code == .invalidMessage { return written.returned.append(Self.returned(letter, "\(error)")) }
+        if PublishFailure(error) == .message { return written.returned.append(Self.returned(letter, "\(error)")) }
         error.message =
             "a letter could not be written back to \(queue.deadLetterQueue), and was returned: \(error.message)"
         written.failure = written.failure ?? error

@@ -41,7 +41,7 @@ struct DeadLetterRound: Sendable {
         var concurrency = 1
         /// How many letters are held at once at most.
         var batch: UInt32 = 50
-        /// Whether every letter that the filter means is removed.
+        /// Whether every letter that the filter means is removed, whatever it is.
         var removes = false
         /// Waited for before letters are taken.
         var pause: @Sendable () async throws -> Void = {}

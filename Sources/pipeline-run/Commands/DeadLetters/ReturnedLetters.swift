@@ -12,7 +12,7 @@ struct ReturnedLetters: Sendable {
     var lines: [String] {
         guard !letters.isEmpty else { return [] }
         return letters.map { letter in
-            let count = letter.returnsBefore.map { ", as \($0) times before" } ?? ""
+            let count = letter.returnsBefore.map { " (returns before this one: \($0))" } ?? ""
             return "a letter in \(queue.deadLetterQueue) cannot be written back, and was returned\(count): "
                 + PrintableText.of(letter.fault, limit: 500)
         } + [advice]
