@@ -451,6 +451,7 @@ extension EndToEnd {
                 let (exit, last) = try await scene.run(["dlq", "purge", "--yes", "--json"], on: host)
                 #expect(exit.code == 0)
                 #expect(try lines(last).first?.deleted == 0)
+                #expect(try lines(last).allSatisfy { $0.left == 0 }, "\(last.report)")
             }
         }
 
