@@ -128,6 +128,68 @@ extension EndToEnd {
             }
         }
 
+        /// A note has nothing to replay, and a replay that leaves it is no return either.
+        @Test(.timeLimit(.minutes(2))) func whatCannotBeReplayedIsNotReturned() async throws {
+            try await withLetters(2, type: "quorum") { scene, host in
+                var note = letter(3, error: "malformed", failed: "2026-01-07T10:30:00Z")
+                note.properties.headers["x-buried-as"] = "note"
+                try await host.publish([note], to: "", routingKey: Self.letters)
+                for replayed in [2, 0, 0] {
+                    let (exit, process) = try await scene.run(
+                        ["dlq", "replay", "--json", "--queue", Self.queue], on: host)
+                    #expect(exit.code == 1 && process.errors.text.contains("only a note"), "\(process.report)")
+                    #expect(!process.errors.text.contains("returned"), "\(process.report)")
+                    #expect(try lines(process).map(\.replayed) == [replayed])
+                    #expect(try lines(process).map(\.left) == [1])
+                }
+                let left = try await host.take(from: Self.letters)
+                #expect(left.map(\.redelivered) == [false] && left.map(\.message) == [note])
+            }
+        }
+
+        /// Larger than what the broker takes by now, it can only be returned; those behind it are looked at, and replayed.
+        @Test(.timeLimit(.minutes(2))) func aLetterThatCannotBeWrittenBackHoldsUpNoOther() async throws {
+            let broker = try await LocalBroker.start()
+            try await withScene { scene in
+                let host = VirtualHost(of: broker)
+                let (declared, process) = try await scene.run(
+                    ["topology", "declare", "--queue-type", "quorum"], on: host)
+                #expect(declared.code == 0, "\(process.report)")
+                var large = letter(2, error: "malformed", failed: "2026-01-07T10:30:00Z")
+                large.body = [UInt8](repeating: 32, count: 3 << 20)
+                let small = [1, 3, 4].map { letter($0, error: "malformed", failed: "2026-01-07T10:30:00Z") }
+                try await host.publish([small[0], large] + small[1...], to: "", routingKey: Self.letters)
+                // RabbitMQ 3 reads the first, RabbitMQ 4 the second.
+                try await broker.rabbitmqctl([
+                    "eval",
+                    "application:set_env(rabbit, max_message_size, 1048576), "
+                        + "persistent_term:put(max_message_size, 1048576).",
+                ])
+
+                for look in 1...3 {
+                    let (exit, process) = try await scene.run(["dlq", "list", "--json"], on: host)
+                    #expect(exit.code == 0, "\(process.report)")
+                    #expect(
+                        Set(try lines(process).map(\.correlationId)) == Set((1...4).map { "shop-\($0)" }),
+                        "look \(look): \(process.report)")
+                    let words = look == 1 ? "returned: " : "(returns before this one: \(look - 1)): "
+                    #expect(process.errors.text.contains(words), "\(process.report)")
+                    #expect(process.errors.text.contains("delivery limit"), "\(process.report)")
+                }
+                let (exit, replay) = try await scene.run(
+                    ["dlq", "replay", "--json", "--queue", Self.queue], on: host)
+                #expect(exit.code == 1, "\(replay.report)")
+                #expect(try lines(replay).map(\.replayed) == [3])
+                #expect(try lines(replay).map(\.left) == [1])
+                #expect(
+                    try await host.take(from: Self.queue).compactMap { $0.properties.correlationID }.sorted()
+                        == ["shop-1", "shop-3", "shop-4"])
+                let left = try await host.take(from: Self.letters)
+                #expect(left.map(\.message.bodySize) == [3 << 20])
+            }
+            await broker.stop()
+        }
+
         /// A message that the broker dead-letters itself has none of our headers.
         @Test(.timeLimit(.minutes(2))) func theBrokersOwnLettersAreLikeAnyOther() async throws {
             try await withScene { scene in
@@ -389,6 +451,7 @@ extension EndToEnd {
                 let (exit, last) = try await scene.run(["dlq", "purge", "--yes", "--json"], on: host)
                 #expect(exit.code == 0)
                 #expect(try lines(last).first?.deleted == 0)
+                #expect(try lines(last).allSatisfy { $0.left == 0 }, "\(last.report)")
             }
         }
 

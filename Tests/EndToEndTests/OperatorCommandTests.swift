@@ -19,7 +19,7 @@ extension EndToEnd {
                 let (missing, check) = try await scene.run(["topology", "check"], on: host)
                 #expect(missing.code == 78, "\(check.report)")
                 #expect(
-                    check.output.lines.count == 13
+                    check.output.lines.count == 38
                         && check.output.lines.allSatisfy { $0.hasSuffix("is missing") })
                 // To look has made nothing.
                 #expect(try await code(scene, ["topology", "check"], on: host) == 78)
@@ -38,13 +38,72 @@ extension EndToEnd {
                             "notifications_shipments_queue": 0,
                         ])
 
+                // The retry queues are the same in both variants.
                 let quorum = ["--queue-type", "quorum"]
                 let (different, third) = try await scene.run(["topology", "check"] + quorum, on: host)
                 #expect(different.code == 78 && third.output.lines.count == 10, "\(third.report)")
-                #expect(third.output.lines.allSatisfy { $0.contains("x-queue-type") })
+                for queue in Contract.mainQueues + Contract.deadLetterQueues {
+                    #expect(
+                        third.output.lines.contains { $0.contains("'\(queue)'") && $0.contains("inequivalent arg") },
+                        "\(third.report)")
+                }
                 let (refused, fourth) = try await scene.run(["topology", "declare"] + quorum, on: host)
                 #expect(
-                    refused.code == 78 && fourth.errors.text.contains("x-queue-type"), "\(fourth.report)")
+                    refused.code == 78 && fourth.errors.text.contains("inequivalent arg"), "\(fourth.report)")
+            }
+        }
+
+        @Test(.timeLimit(.minutes(1)), arguments: ["classic", "quorum"])
+        func theQueuesAreThoseOfTheContract(type: String) async throws {
+            struct Queue: Decodable, Equatable {
+                var name: String
+                var durable: Bool
+                var arguments: [String: Value]
+            }
+            enum Value: Decodable, Equatable {
+                case text(String)
+                case number(Int)
+
+                init(from decoder: any Decoder) throws {
+                    let value = try decoder.singleValueContainer()
+                    if let number = try? value.decode(Int.self) {
+                        self = .number(number)
+                    } else {
+                        self = .text(try value.decode(String.self))
+                    }
+                }
+            }
+            func moving(to queue: String) -> [String: Value] {
+                [
+                    "x-queue-type": .text("quorum"), "x-dead-letter-exchange": .text(""),
+                    "x-dead-letter-routing-key": .text(queue), "x-dead-letter-strategy": .text("at-least-once"),
+                    "x-overflow": .text("reject-publish"),
+                ]
+            }
+            let isQuorum = type == "quorum"
+            var expected: [String: [String: Value]] = [:]
+            for queue in Contract.mainQueues {
+                expected[queue] = isQuorum ? moving(to: "\(queue).dlq") : [:]
+                expected["\(queue).dlq"] = isQuorum ? ["x-queue-type": .text("quorum")] : [:]
+                for seconds in [1, 5, 30, 120, 600] {
+                    var arguments = moving(to: queue)
+                    arguments["x-message-ttl"] = .number(seconds * 1000)
+                    expected["\(queue).retry.\(seconds)"] = arguments
+                }
+            }
+            try await withScene { scene in
+                let host = try await SharedBroker.shared.virtualHost()
+                let (exit, process) = try await scene.run(["topology", "declare", "--queue-type", type], on: host)
+                #expect(exit.code == 0, "\(process.report)")
+                let file = "\(scene.folder)/declared.json"
+                try await host.broker.rabbitmqctl(["export_definitions", file])
+                let json = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: file)))
+                let all = (json as? [String: Any])?["queues"] as? [[String: Any]] ?? []
+                let ours = all.filter { $0["vhost"] as? String == host.name }
+                let queues = try JSONDecoder().decode(
+                    [Queue].self, from: try JSONSerialization.data(withJSONObject: ours))
+                #expect(queues.count == 35 && queues.allSatisfy { $0.durable })
+                for queue in queues { #expect(queue.arguments == expected[queue.name], "\(queue.name)") }
             }
         }
 
@@ -160,7 +219,8 @@ extension EndToEnd {
                 #expect(exit.code == 78, "\(process.report)")
                 let line = process.output.lines.first { $0.contains("permissions") } ?? ""
                 #expect(
-                    line.hasPrefix("✗") && line.contains("declare") && line.contains("dead letters"),
+                    line.hasPrefix("✗") && line.contains("declare 35 of 35 queues")
+                        && line.contains("publish dead letters") && line.contains("set_permissions"),
                     "\(line)")
                 #expect(!line.contains("publish to the exchange") && !line.contains("consume"), "\(line)")
             }

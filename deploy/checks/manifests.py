@@ -308,6 +308,11 @@ def check_pipeline(name, items):
             problem(name, f"{service}: RABBITMQ_PASSWORD_FILE lies in no mounted folder")
         if settings["PIPELINE_STATE_DIR"] not in mounts:
             problem(name, f"{service}: PIPELINE_STATE_DIR is no mounted folder")
+        # Who consumes writes large bodies into files there, since the root is read-only. In memory they would be memory.
+        spool = next((mount["name"] for mount in container["volumeMounts"] if mount["mountPath"] == "/tmp"), None)
+        volume = next((volume for volume in pod["volumes"] if volume["name"] == spool), {})
+        if role != "generator" and list(volume.get("emptyDir", {})) != ["sizeLimit"]:
+            problem(name, f"{service}: /tmp is no emptyDir on disk with a sizeLimit")
         if any(entry["name"].startswith("RABBITMQ_PASSWORD") for entry in container.get("env", [])):
             problem(name, f"{service}: the password is in the environment, not in a file")
     return 1

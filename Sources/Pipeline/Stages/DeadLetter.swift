@@ -59,7 +59,7 @@ package struct DeadLetter: Sendable, Equatable {
     /// The message as it goes back to its queue: without why it failed and how often, so that it gets all its attempts
     /// again. When it first failed and the exchange that it once came from stay, for the case that it fails again.
     package static func replayed(_ letter: Message) -> Message {
-        var message = letter.withoutBrokersNotes()
+        var message = letter.fitToBeMoved()
         for name in [
             Header.reason, Header.error, FailureHistory.Header.attempts, FailureHistory.Header.retries,
             Header.originalQueue,

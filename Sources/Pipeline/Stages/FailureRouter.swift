@@ -100,7 +100,7 @@ struct FailureRouter: Sendable {
     static func waiting(
         _ failed: FailedMessage, _ history: FailureHistory, attempts: Int64, at time: Timestamp
     ) -> Message {
-        var message = failed.message.fitToBeRepublished().withoutBrokersNotes()
+        var message = failed.message.fitToBeMoved()
         message.properties.headers[FailureHistory.Header.attempts] = .int64(attempts)
         message.properties.headers[FailureHistory.Header.retries] = .int64(Int64(history.retries) + 1)
         message.properties.headers[FailureHistory.Header.firstFailedAt] = .string((history.firstFailedAt ?? time).text)

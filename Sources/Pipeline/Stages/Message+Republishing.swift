@@ -6,9 +6,10 @@ extension Message {
     ///
     /// An expiration would destroy the message there; a user id that is not ours, and a reply to a consumer that is not
     /// ours (`amq.rabbitmq.reply-to`), make the broker refuse it; CC and BCC would send it to further queues, the one it
-    /// came from among them.
+    /// came from among them. How often a broker delivered it is taken out, since that begins anew.
     func fitToBeRepublished() -> Message {
         var message = self
+        message.remove(["x-delivery-count", "x-acquired-count"])
         message.moveAside("expiration", \.expiration)
         message.moveAside("user-id", \.userID)
         if message.properties.replyTo?.hasPrefix("amq.rabbitmq.reply-to") == true {
@@ -23,7 +24,20 @@ extension Message {
         return message
     }
 
-    /// The same with every property moved aside on which a broker acts.
+    /// The same for a queue that hands the message on: also without what brokers noted when they dead-lettered it.
+    ///
+    /// RabbitMQ before 4.0 reads these notes in whatever it moves next, and takes a message that was in a queue before
+    /// for one that goes in circles: it is destroyed. In a dead-letter queue they stay, since they tell why it is there.
+    func fitToBeMoved() -> Message {
+        var message = fitToBeRepublished()
+        message.remove([
+            "x-death", "x-first-death-exchange", "x-first-death-queue", "x-first-death-reason",
+            "x-last-death-exchange", "x-last-death-queue", "x-last-death-reason",
+        ])
+        return message
+    }
+
+    /// Fit to be published again, with every property moved aside on which a broker acts.
     func withoutActiveProperties() -> Message {
         var message = fitToBeRepublished()
         message.moveAside("reply-to", \.replyTo)
@@ -35,20 +49,9 @@ extension Message {
         return message
     }
 
-    /// Takes out what brokers have noted of moving the message to where it was, and how often they delivered it.
-    ///
-    /// RabbitMQ before 4.0 reads these notes in whatever it moves next, and takes a message that was in a queue before
-    /// for one that goes in circles: it is destroyed.
-    func withoutBrokersNotes() -> Message {
-        var message = self
-        for name in Self.brokersNotes { message.properties.headers.removeValue(forKey: name) }
-        return message
+    private mutating func remove(_ headers: [String]) {
+        for name in headers { properties.headers.removeValue(forKey: name) }
     }
-
-    private static let brokersNotes = [
-        "x-death", "x-first-death-exchange", "x-first-death-queue", "x-first-death-reason", "x-last-death-exchange",
-        "x-last-death-queue", "x-last-death-reason", "x-delivery-count",
-    ]
 
     private mutating func moveAside(_ name: String, _ property: WritableKeyPath<MessageProperties, String?>) {
         guard let value = properties[keyPath: property] else { return }

@@ -1,7 +1,7 @@
-import ActorBus
+package import ActorBus
 
 /// What a failed publish means for the message in hand.
-enum PublishFailure: Sendable, Equatable {
+package enum PublishFailure: Sendable, Equatable {
     /// This message can never be sent as it is, its body cannot be read any more, or the broker takes none such.
     case message
     /// The broker refuses messages to where it was to go: a queue is full, or not there.
@@ -13,7 +13,7 @@ enum PublishFailure: Sendable, Equatable {
     /// The publishing connection is closed for good.
     case over
 
-    init(_ error: AMQPError) {
+    package init(_ error: AMQPError) {
         switch error.code {
         case .invalidMessage, .preconditionFailed, .systemResource: self = .message
         case .refused, .returned, .notFound, .resourceLocked: self = .refused

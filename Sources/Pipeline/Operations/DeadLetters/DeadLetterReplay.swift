@@ -18,22 +18,15 @@ package struct DeadLetterReplay: Sendable {
     }
 
     /// Returns when the message is in the main queue, and only there: the default exchange takes the queue's name as
-    /// routing key. Throws as `Publisher.publish` does.
+    /// routing key. Throws as `Publisher.publish` does; see ``PublishFailure`` for what that means for the letter.
     ///
     /// Begun at once, so that messages go in the order of the calls. Carried through when the task is cancelled, within
     /// the publisher's deadline: cut short, it would leave the letter beside its message.
     package func send(_ letter: StoredDeadLetter) async throws {
         try await Task.immediate {
             try await publisher.publish(
-                Self.message(of: letter), to: "", routingKey: letter.queue.rawValue, mandatory: true)
+                DeadLetter.replayed(letter.message), to: "", routingKey: letter.queue.rawValue, mandatory: true)
         }.value
-    }
-
-    /// The message as it goes back: without what made it a letter, so that all its attempts begin anew.
-    static func message(of letter: StoredDeadLetter) -> Message {
-        var message = DeadLetter.replayed(DeadLetterCopy.of(letter.message))
-        for name in DeadLetterCopy.deathHeaders { message.properties.headers[name] = nil }
-        return message
     }
 }
 

@@ -9,6 +9,9 @@ package import ActorBus
 /// confirmed the copy. A crash in between leaves both, so a letter may double and is never lost. After a whole round
 /// the letters stand in the order they had.
 ///
+/// The exception is a letter that cannot be published again: larger than the broker's limit by now, or with headers that
+/// cannot be read. Nothing but its return is left, once a walk; ``Tally/returned`` tells of it.
+///
 /// Few letters are held at a time, so a walk may take longer than the broker's `consumer_timeout`.
 package struct DeadLetterWalk: Sendable {
     package enum Verdict: Sendable {
@@ -30,10 +33,22 @@ package struct DeadLetterWalk: Sendable {
         package var left: UInt32?
         /// Whether the round was broken off, so that letters that were visited stand behind those that were not.
         package var isReordered = false
-        /// Why letters could not be written back. They were returned to the queue.
-        package var returned: [String] = []
+        /// Letters that could not be written back, and were returned to the queue.
+        package var returned: [ReturnedLetter] = []
 
         package init() {}
+    }
+
+    package struct ReturnedLetter: Sendable, Equatable {
+        /// Why it cannot be written back.
+        package let fault: String
+        /// How often it went back before, as a quorum queue counts; nil where nothing says so.
+        package let returnsBefore: Int64?
+
+        package init(fault: String, returnsBefore: Int64?) {
+            self.fault = fault
+            self.returnsBefore = returnsBefore
+        }
     }
 
     /// Letters held at once at most.
@@ -165,7 +180,7 @@ package struct DeadLetterWalk: Sendable {
         var isEnded = false
         /// The size of the largest body.
         var largest = 0
-        var returned: [String] = []
+        var returned: [ReturnedLetter] = []
         var failure: (any Error)?
     }
 
@@ -195,7 +210,7 @@ package struct DeadLetterWalk: Sendable {
         for delivery in written.copied { delivery.acknowledge() }
         outcome.removed = UInt32(clamping: removed.count)
         outcome.copied = UInt32(clamping: written.copied.count)
-        outcome.returned = written.faults
+        outcome.returned = written.returned
         outcome.failure = outcome.failure ?? written.failure
         handful.withLock { $0 = outcome }
     }
@@ -240,10 +255,24 @@ package struct DeadLetterWalk: Sendable {
 
     /// Returns what is held, and counts what stands in the queue.
     private func end(_ tally: Lock<Tally>, _ held: [HeldDeliveries]) async {
-        for held in held { await connection.putBack(held) }
         // In a task of its own, since this one may be cancelled.
-        let left = await Task { try? await depth() }.value
+        let left = await Task {
+            let before = held.isEmpty ? nil : try? await depth()
+            for held in held { await connection.putBack(held) }
+            let returned = UInt32(clamping: tally.withLock { $0.returned.count })
+            return try? await depth(atLeast: before.map { $0 + returned } ?? 0)
+        }.value
         tally.withLock { $0.left = left }
+    }
+
+    /// A quorum queue has what was returned to it ready a moment later, and somebody else may have taken it by then.
+    private func depth(atLeast expected: UInt32) async throws -> UInt32 {
+        for _ in 0..<20 {
+            let depth = try await depth()
+            if depth >= expected { return depth }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        return try await depth()
     }
 
     private func depth() async throws -> UInt32 { try await connection.inspect(queue: queue.deadLetterQueue).messages }

@@ -14,8 +14,8 @@ struct LetterCopies: Sendable {
     struct Written {
         /// Those whose copy the broker has confirmed.
         var copied: [Delivery] = []
-        /// Why single letters cannot be written back, whatever is tried.
-        var faults: [String] = []
+        /// Those that cannot be written back, whatever is tried.
+        var returned: [DeadLetterWalk.ReturnedLetter] = []
         /// Why the broker takes no copies at present.
         var failure: (any Error)?
     }
@@ -26,18 +26,18 @@ struct LetterCopies: Sendable {
         var sent: [(Delivery, PendingConfirm)] = []
         for letter in letters {
             if let fault = letter.headersFault ?? letter.bodyFault {
-                written.faults.append("it could not be read whole: \(fault)")
+                written.returned.append(Self.returned(letter, "it could not be read whole: \(fault)"))
                 continue
             }
             guard let publisher else {
-                written.faults.append("nothing was expected to be left")
+                written.returned.append(Self.returned(letter, "nothing was expected to be left"))
                 continue
             }
             do {
-                let copy = DeadLetterCopy.of(letter.message)
+                let copy = letter.message.fitToBeRepublished()
                 sent.append((letter, try await publisher.send(copy, to: "", routingKey: queue.deadLetterQueue)))
             } catch {
-                note(error, &written)
+                note(error, letter, &written)
             }
         }
         for (letter, confirm) in sent {
@@ -45,53 +45,22 @@ struct LetterCopies: Sendable {
                 try await confirm.confirmed()
                 written.copied.append(letter)
             } catch {
-                note(error, &written)
+                note(error, letter, &written)
             }
         }
         return written
     }
 
-    private func note(_ error: any Error, _ written: inout Written) {
+    private static func returned(_ letter: Delivery, _ fault: String) -> DeadLetterWalk.ReturnedLetter {
+        DeadLetterWalk.ReturnedLetter(
+            fault: fault, returnsBefore: letter.properties.headers["x-delivery-count"]?.integer)
+    }
+
+    private func note(_ error: any Error, _ letter: Delivery, _ written: inout Written) {
         guard var error = error as? AMQPError else { return written.failure = written.failure ?? error }
-        if error.code == .invalidMessage { return written.faults.append("\(error)") }
+        if PublishFailure(error) == .message { return written.returned.append(Self.returned(letter, "\(error)")) }
         error.message =
             "a letter could not be written back to \(queue.deadLetterQueue), and was returned: \(error.message)"
         written.failure = written.failure ?? error
-    }
-}
-
-/// A letter as it can be published again.
-enum DeadLetterCopy {
-    /// What a broker adds when it hands a message out; a count that went along would not begin anew.
-    static let deliveryHeaders = ["x-delivery-count", "x-acquired-count"]
-    /// What a broker adds when it dead-letters a message (RabbitMQ, "Dead Letter Exchanges"). From an earlier life, it
-    /// would count as a step of a cycle.
-    static let deathHeaders = [
-        "x-death", "x-first-death-queue", "x-first-death-reason", "x-first-death-exchange", "x-last-death-queue",
-        "x-last-death-reason", "x-last-death-exchange",
-    ]
-    private static let replyHere = "amq.rabbitmq.reply-to"
-
-    /// The same letter, but for how often it was handed out.
-    ///
-    /// Four things would have the broker refuse it or send it to further queues, and move to headers of their own: the
-    /// user id of somebody else, a reply to be sent to a channel that is gone, and CC and BCC.
-    static func of(_ letter: Message) -> Message {
-        var copy = letter
-        for name in deliveryHeaders { copy.properties.headers[name] = nil }
-        if let userID = copy.properties.userID {
-            copy.properties.userID = nil
-            copy.properties.headers["x-original-user-id"] = .string(userID)
-        }
-        if let replyTo = copy.properties.replyTo, replyTo.hasPrefix(replyHere) {
-            copy.properties.replyTo = nil
-            copy.properties.headers["x-original-reply-to"] = .string(replyTo)
-        }
-        for name in ["CC", "BCC"] {
-            if let value = copy.properties.headers.removeValue(forKey: name) {
-                copy.properties.headers["x-original-\(name.lowercased())"] = value
-            }
-        }
-        return copy
     }
 }

@@ -9,9 +9,11 @@ struct DeadLetterCommand: CommandGroup {
         discussion: """
             A dead letter says in its headers why it is one, ours or the broker's x-death. Commands go once round a \
             queue, over the letters that stand there when they begin. A letter that is left is written again to the end \
-            of its queue before the one in hand is acknowledged: nothing is ever returned, which quorum queues count \
-            and answer with destruction, and after the round the order is as before. A crash in between may double a \
-            letter. To look at letters therefore needs the right to write to the default exchange (amq.default).
+            of its queue before the one in hand is acknowledged, and after the round the order is as before: a letter \
+            that is returned is counted by a quorum queue, and destroyed at its delivery limit. Only what the broker does \
+            not take again (larger than its max_message_size by now, headers that cannot be read) has to be returned, \
+            once a look, and is told of with how often it was. A crash in between may double a letter. To look at \
+            letters therefore needs the right to write to the default exchange (amq.default).
             """,
         subcommands: [ListLetters.self, PeekLetters.self, ReplayLetters.self, PurgeLetters.self])
 }
@@ -39,7 +41,7 @@ struct DeadLetterRound: Sendable {
         var concurrency = 1
         /// How many letters are held at once at most.
         var batch: UInt32 = 50
-        /// Whether every letter that the filter means is removed.
+        /// Whether every letter that the filter means is removed, whatever it is.
         var removes = false
         /// Waited for before letters are taken.
         var pause: @Sendable () async throws -> Void = {}
@@ -56,12 +58,15 @@ struct DeadLetterRound: Sendable {
         _ act: @escaping @Sendable (StoredDeadLetter) async throws -> Bool
     ) async throws {
         let tally = Lock(DeadLetterWalk.Tally())
+        let release = Lock<BrokerRelease?>(nil)
         defer {
             let tally = tally.withLock { $0 }
             book.withLock { $0.tally = tally }
-            sayWhatIsLeft(tally, of: queue)
+            sayWhatIsLeft(tally, of: queue, release.withLock { $0 })
         }
         try await access.withConnection { connection in
+            let found = BrokerRelease(await connection.serverName)
+            release.withLock { $0 = found }
             // Only a letter that is left is written again.
             guard !manner.removes || !options.filter.takesAll else {
                 return try await walk(queue, on: connection, copying: nil, manner, most, tally, book, act)
@@ -92,12 +97,10 @@ struct DeadLetterRound: Sendable {
         }
     }
 
-    private func sayWhatIsLeft(_ tally: DeadLetterWalk.Tally, of queue: PipelineQueue) {
-        for fault in tally.returned {
-            OperatorCommand.note(
-                "a letter in \(queue.deadLetterQueue) could not be written back, and was returned, which a quorum queue "
-                    + "counts towards its delivery limit: \(PrintableText.of(fault, limit: 1000))")
-        }
+    private func sayWhatIsLeft(_ tally: DeadLetterWalk.Tally, of queue: PipelineQueue, _ release: BrokerRelease?) {
+        let returned = ReturnedLetters(
+            queue: queue, letters: tally.returned, release: release, virtualHost: access.broker.virtualHost)
+        for line in returned.lines { OperatorCommand.note(line) }
         if tally.isReordered {
             OperatorCommand.note(
                 "the round was broken off: letters that were looked at stand at the end of \(queue.deadLetterQueue) now"

@@ -51,7 +51,8 @@ struct PurgeLetters: AsyncParsableCommand {
             for (count, before) in zip(try await pass(round, most: most, removes: true), counted) {
                 var whole = before
                 whole.done = count.done
-                whole.tally.left = count.tally.left
+                // A queue with nothing to delete was not walked over.
+                if before.matched > 0 { whole.tally.left = count.tally.left }
                 report(whole)
             }
             return 0

@@ -54,7 +54,7 @@ struct ReplayLetters: AsyncParsableCommand {
                             do {
                                 try await replay.send(letter)
                                 return true
-                            } catch let error as AMQPError where error.code == .invalidMessage {
+                            } catch let error as AMQPError where PublishFailure(error) == .message {
                                 OperatorCommand.note("a letter in \(queue.deadLetterQueue) is left: \(error)")
                                 stuck.withLock { $0 += 1 }
                                 return false
@@ -83,10 +83,10 @@ struct ReplayLetters: AsyncParsableCommand {
     /// go, and none is held while that is long.
     private func manner(_ rate: Lock<SteadyRate>?) -> DeadLetterRound.Manner {
         guard let rate, let perSecond = self.rate else {
-            return DeadLetterRound.Manner(concurrency: DeadLetterReplay.window, removes: !dryRun)
+            return DeadLetterRound.Manner(concurrency: DeadLetterReplay.window)
         }
         let halfASecond = UInt32(min(max(perSecond / 2, 1), 50))
-        return DeadLetterRound.Manner(batch: halfASecond, removes: !dryRun) {
+        return DeadLetterRound.Manner(batch: halfASecond) {
             let wait = rate.withLock { $0.untilNext(at: MonotonicTime.sinceFirstUse()) }
             if wait > .zero { try await Task.sleep(for: wait) }
         }

@@ -120,10 +120,10 @@ struct BrokerChecks: Sendable {
         _ differences: [TopologyDifference], _ connection: AMQPConnection
     ) async throws -> [Finding] {
         let missing = Set(differences.filter { $0.finding == .missing }.map(\.resource))
-        var refused: [String] = []
-        for difference in differences {
-            if case .unknown = difference.finding { refused.append("declare \(difference.resource)") }
+        let undeclarable = differences.compactMap { difference in
+            if case .unknown = difference.finding { difference.resource } else { nil }
         }
+        var refused = Self.declares(undeclarable, of: topology)
         let exchanges = target.services.compactMap(\.publishedTo)
         for exchange in exchanges where !missing.contains(.exchange(exchange.rawValue)) {
             if try await !connection.mayPublish(to: exchange.rawValue) {
@@ -149,6 +149,23 @@ struct BrokerChecks: Sendable {
         }
         let unasked = missing.isEmpty ? "" : "; of what is missing nothing can be told"
         return [.good(Self.permissions, "'\(broker.user)' may declare, publish and consume\(unasked)")]
+    }
+
+    /// What may not be declared, in few words: usually it is all of it, and that must leave room for what else is missing.
+    static func declares(_ resources: [TopologyDifference.Resource], of topology: Topology) -> [String] {
+        var (exchanges, queues): ([String], [String]) = ([], [])
+        for resource in resources {
+            switch resource {
+            case .exchange(let name): exchanges.append(name)
+            case .queue(let name): queues.append(name)
+            }
+        }
+        return [(exchanges, topology.exchanges.count, "exchanges"), (queues, topology.queues.count, "queues")]
+            .filter { names, _, _ in !names.isEmpty }
+            .map { names, all, kind in
+                let rest = names.count > 3 ? ", …" : ""
+                return "declare \(names.count) of \(all) \(kind) (\(names.prefix(3).joined(separator: ", "))\(rest))"
+            }
     }
 
     private func topology(_ differences: [TopologyDifference]) -> [Finding] {

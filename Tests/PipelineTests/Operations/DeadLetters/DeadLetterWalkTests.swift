@@ -34,39 +34,6 @@ import Testing
         #expect(round.remaining(ready: 9) == 0)
     }
 
-    private static let letter = Message(
-        text: "{}",
-        properties: MessageProperties(
-            headers: [
-                "note": "kept", "x-reason": "why", "x-delivery-count": 3, "x-acquired-count": 3,
-                "x-death": .array([.table(["queue": "q", "reason": "rejected"])]), "x-first-death-queue": "q",
-                "CC": .array(["elsewhere"]), "BCC": "nowhere",
-            ], replyTo: "amq.rabbitmq.reply-to.x1", expiration: "60000", userID: "shop"))
-
-    @Test func `a copy is the letter but for what the broker counts or refuses`() {
-        let copy = DeadLetterCopy.of(Self.letter)
-        #expect(copy.body == Self.letter.body)
-        #expect(copy.properties.userID == nil && copy.properties.replyTo == nil)
-        #expect(copy.properties.expiration == "60000")
-        #expect(
-            copy.properties.headers == [
-                "note": "kept", "x-reason": "why", "x-death": .array([.table(["queue": "q", "reason": "rejected"])]),
-                "x-first-death-queue": "q", "x-original-cc": .array(["elsewhere"]), "x-original-bcc": "nowhere",
-                "x-original-user-id": "shop", "x-original-reply-to": "amq.rabbitmq.reply-to.x1",
-            ])
-        var plain = Self.letter
-        plain.properties = MessageProperties(headers: ["note": "kept"], replyTo: "answers")
-        #expect(DeadLetterCopy.of(plain) == plain)
-    }
-
-    @Test func `a replayed message carries nothing of its death`() {
-        let message = DeadLetterReplay.message(of: StoredDeadLetter(queue: .payment, message: Self.letter))
-        #expect(
-            Set(message.properties.headers.keys) == [
-                "note", "x-original-cc", "x-original-bcc", "x-original-user-id", "x-original-reply-to",
-            ])
-    }
-
     @Test func `a letter of the broker's own says why in x-death`() {
         let letter = StoredDeadLetter(
             queue: .payment,
