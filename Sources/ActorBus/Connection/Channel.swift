@@ -80,7 +80,7 @@ final class Channel {
             awaited.popFirst()?.reply.resume(returning: method)
         default:
             guard let waiter = awaited.popFirst() else {
-                throw AMQPError(.protocolViolation, "a reply that nothing was asked for")
+                throw AMQPError(.protocolViolation, "a reply on channel \(number) that nothing was asked for: \(method)")
             }
             waiter.reply.resume(returning: method)
         }
