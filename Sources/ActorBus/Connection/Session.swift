@@ -34,6 +34,8 @@ final class Session {
     private let storage: BodyStorage
     /// Messages that are written piece by piece, each on a channel of its own, in turn.
     private var outgoing = Ring<OutgoingBody>()
+    /// Those of which all is encoded, and the end still waits for the socket.
+    private var ending: [OutgoingBody] = []
     /// By number, from 1 on; what stands at 0 is nothing, since ``control`` is not opened.
     private var channels: [Channel?] = [nil]
     private let control = Channel(number: 0)
@@ -286,10 +288,20 @@ final class Session {
             guard !sendBuffer.isEmpty else { return }
             let before = sendBuffer.count
             try sendBuffer.write(to: socket)
-            if sendBuffer.count < before { heartbeat.sent(at: now) }
+            if sendBuffer.count < before {
+                heartbeat.sent(at: now)
+                if !outgoing.isEmpty || !ending.isEmpty { noteProgress(now: now) }
+            }
             guard sendBuffer.isEmpty, !outgoing.isEmpty else { return }
             rounds -= 1
         }
+    }
+
+    /// The socket has taken something; the frames of all large messages go in turn, so each of them gets on.
+    private func noteProgress(now: Instant) {
+        for position in 0..<outgoing.count { outgoing[position].progressed(at: now) }
+        for body in ending { body.progressed(at: now) }
+        ending.removeAll { $0.end <= sendBuffer.written }
     }
 
     /// Whether the rest of a message waits for the socket.
@@ -313,6 +325,8 @@ final class Session {
                 outgoing.append(body)
                 continue
             }
+            body.end = sendBuffer.appended
+            ending.append(body)
             body.channel.outgoing = nil
             for method in body.behind { try send(method, on: body.channel) }
         }
@@ -410,6 +424,7 @@ final class Session {
         let open = channels
         channels = [nil]
         while let body = outgoing.popFirst() { body.channel.outgoing = nil }
+        ending = []
         for case let channel? in open { channel.close(error) }
     }
 

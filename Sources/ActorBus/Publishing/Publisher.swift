@@ -23,7 +23,8 @@ public final class Publisher: Sendable {
     /// Waits while the publisher's window of unconfirmed messages is full, while the broker blocks publishing, and over
     /// a recovery, after which the message is published again as it was; a consumer may then see it twice. The same
     /// happens when another message of the publisher is never answered, since its channel is then replaced. All of it ends
-    /// with the publisher's time-out.
+    /// with the publisher's time-out. Of a body above 256 KiB, which is written piece by piece, the time-out counts from
+    /// the last piece that the socket took: as long as it gets on, a slow link is no failure.
     ///
     /// - Parameters:
     ///   - exchange: its name; empty for the default exchange, which takes the routing key as a queue's name.
@@ -84,7 +85,8 @@ extension AMQPConnection {
     ///
     /// - Parameters:
     ///   - window: how many messages may be unconfirmed at once; a publish beyond that waits.
-    ///   - timeout: how long a publish may take from call to confirm, whatever happens meanwhile.
+    ///   - timeout: how long a publish may take from call to confirm, whatever happens meanwhile; for a body above
+    ///     256 KiB, from the last of it that was written.
     /// - Throws: ``AMQPError`` when the connection is closed, or `invalidConfiguration`.
     public func publisher(window: Int = 1_000, timeout: Duration = .seconds(30)) async throws -> Publisher {
         guard window > 0, timeout > .zero else {

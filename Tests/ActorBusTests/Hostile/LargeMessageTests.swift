@@ -124,6 +124,55 @@ import Testing
         #expect(isSame)
     }
 
+    /// A server that reads bodies slowly, or not at all, and confirms a message when it has all of it.
+    private func publishSlowly(
+        _ size: Int, timeout: Duration, pause: @escaping @Sendable () -> Void, _ published: Tally,
+        afterwards: () -> Void = {}
+    ) async throws {
+        try await withFakeBroker({ peer, _ in
+            // So that the message waits here, and not in the system's buffers.
+            var room: CInt = 64 << 10
+            _ = unsafe setsockopt(
+                peer.descriptor, SOL_SOCKET, SO_RCVBUF, &room, socklen_t(MemoryLayout<CInt>.size))
+            try peer.login()
+            var missing = size
+            try peer.serve { frame in
+                if frame.number == [60, 40] { published.add() }
+                guard frame.type == 3 else { return frame.number == [60, 40] }
+                missing -= frame.payload.count
+                pause()
+                if missing == 0 { try peer.send(Wire.ack(frame.channel, 1)) }
+                return true
+            }
+        }) { broker in
+            defer { afterwards() }
+            try await within(.seconds(60), "a publish to a slow server") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let publisher = try await connection.publisher(timeout: timeout)
+                try await publisher.publish(Message(body: Sample.bytes(size)), to: "x")
+                #expect(connection.status.recoveries == 0)
+                await connection.close()
+            }
+        }
+    }
+
+    /// To be written takes four times as long as the time-out.
+    @Test func aSlowLinkIsNoReasonToGiveALargeMessageUp() async throws {
+        let published = Tally()
+        try await publishSlowly(12 << 20, timeout: .milliseconds(1_500), pause: { usleep(60_000) }, published)
+        #expect(published.value == 1)
+    }
+
+    @Test func aLargeMessageThatDoesNotGetOnIsGivenUp() async throws {
+        let (published, semaphore) = (Tally(), Semaphore())
+        let error = await #expect(throws: AMQPError.self) {
+            try await publishSlowly(24 << 20, timeout: .milliseconds(500), pause: { semaphore.wait() }, published) {
+                semaphore.signal()
+            }
+        }
+        #expect(error?.code == .maybePublished && published.value == 1)
+    }
+
     /// A large message is written piece by piece: what another channel sends goes in between, nothing comes between its
     /// own frames, and what is to be sent behind it on its channel waits.
     @Test func otherChannelsGoBetweenTheFramesOfALargeMessage() async throws {
