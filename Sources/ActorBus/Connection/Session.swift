@@ -224,7 +224,8 @@ final class Session {
     /// ``AMQPError/Code/invalidMessage``, and then nothing is sent.
     func publish(_ request: PublishRequest, on channel: Channel) throws(AMQPError) {
         guard request.message.bodySize <= OutgoingBody.encodedAtOnce else {
-            if let body = request.message.largeBody, body.fault != nil { throw body.notKept }
+            // Once begun, a message that cannot go on costs the connection.
+            if let body = request.message.largeBody { try body.checkReadable() }
             try sendBuffer.appendBeginning(
                 of: request.message, exchange: request.exchange, routingKey: request.routingKey,
                 mandatory: request.mandatory, channel: channel.number, frameMax: frameMax)
@@ -316,8 +317,13 @@ final class Session {
                 body.position += try sendBuffer.appendBodyFrame(
                     of: body.request.message, from: body.position, channel: body.channel.number, frameMax: frameMax)
             } catch {
-                // Half a message cannot be taken back.
-                body.request.fail(error)
+                // Half a message cannot be taken back. The broker drops what has come of it, and to publish the same
+                // body again would end the next connection too.
+                body.request.fail(
+                    AMQPError(
+                        .invalidMessage,
+                        "the message to '\(body.request.exchange)' was not published: \(error.message)",
+                        remedy: error.remedy, cause: error.code))
                 throw AMQPError(
                     .connectionLost, "a message was cut off, since the rest of it is lost: \(error.message)")
             }

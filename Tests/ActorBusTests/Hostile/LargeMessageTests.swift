@@ -173,6 +173,31 @@ import Testing
         #expect(error?.code == .maybePublished && published.value == 1)
     }
 
+    /// A spooled body of which a part is gone costs its own publish, and neither the connection nor any other message.
+    @Test(arguments: [0, 1, 999_999] as [off_t])
+    func aSpooledBodyThatIsNotAllThereIsNotBegun(length: off_t) async throws {
+        let file = try SpoolFile.make(for: BodySpool())
+        let bytes = [UInt8](repeating: 1, count: Int(length))
+        try unsafe bytes.withUnsafeBytes { try unsafe file.write($0, at: 0) }
+        let body = LargeBody(size: 1_000_000, sha256: "", file: file)
+        try await withFakeBroker({ peer, _ in
+            try peer.login()
+            try peer.serve()
+        }) { broker in
+            try await within(.seconds(20), "a publish behind one that cannot be read") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let publisher = try await connection.publisher()
+                let error = await #expect(throws: AMQPError.self) {
+                    try await publisher.publish(Message(.large(body), MessageProperties()), to: "x")
+                }
+                #expect(error?.code == .invalidMessage && error?.cause == .systemResource)
+                try await publisher.publish(Message(text: "next"), to: "x")
+                #expect(connection.status.recoveries == 0)
+                await connection.close()
+            }
+        }
+    }
+
     /// A large message is written piece by piece: what another channel sends goes in between, nothing comes between its
     /// own frames, and what is to be sent behind it on its channel waits.
     @Test func otherChannelsGoBetweenTheFramesOfALargeMessage() async throws {
