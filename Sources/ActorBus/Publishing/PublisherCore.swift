@@ -19,6 +19,8 @@ final class PublisherCore: ChannelUser {
     private var isSuspectUnderWay = false
     /// Called when the broker closed the channel while the connection lives on.
     var onChannelClosed: (() -> Void)?
+    /// Whether the broker gave it no channel when it was last asked.
+    var lacksChannel = false
     /// Set when nobody can publish with it any more.
     var isReleased = false
 
@@ -36,6 +38,7 @@ final class PublisherCore: ChannelUser {
     func attach(_ channel: Channel) {
         channel.user = self
         self.channel = channel
+        lacksChannel = false
     }
 
     /// Gives its channel back, to be closed.
