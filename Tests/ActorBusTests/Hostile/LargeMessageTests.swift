@@ -198,6 +198,42 @@ import Testing
         }
     }
 
+    /// A disk that fails while the message is written costs the connection once, since nothing tries that body again.
+    @Test func aSpooledBodyThatIsLostHalfwayIsNotTriedAgain() async throws {
+        let size: Int64 = 8 << 20
+        let folder = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+        let path = "\(folder)/\(unique("spooled"))"
+        let file = try SpoolFile.opened(path, O_CREAT | O_EXCL)
+        defer { _ = unsafe unlink(path) }
+        try unsafe ([1] as [UInt8]).withUnsafeBytes { try unsafe file.write($0, at: size - 1) }
+        let body = LargeBody(size: size, sha256: "", file: file)
+        let published = Tally()
+        try await withFakeBroker({ peer, number in
+            var room: CInt = 64 << 10
+            _ = unsafe setsockopt(
+                peer.descriptor, SOL_SOCKET, SO_RCVBUF, &room, socklen_t(MemoryLayout<CInt>.size))
+            try peer.login()
+            try peer.serve { frame in
+                guard frame.number == [60, 40] else { return false }
+                published.add()
+                if number == 1 { _ = unsafe truncate(path, 0) }
+                return number == 1
+            }
+        }) { broker in
+            try await within(.seconds(20), "a publish behind one that was lost") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let publisher = try await connection.publisher()
+                let error = await #expect(throws: AMQPError.self) {
+                    try await publisher.publish(Message(.large(body), MessageProperties()), to: "x")
+                }
+                #expect(error?.code == .invalidMessage && error?.cause == .systemResource)
+                try await publisher.publish(Message(text: "next"), to: "x")
+                #expect(connection.status.recoveries == 1 && published.value == 2)
+                await connection.close()
+            }
+        }
+    }
+
     /// A large message is written piece by piece: what another channel sends goes in between, nothing comes between its
     /// own frames, and what is to be sent behind it on its channel waits.
     @Test func otherChannelsGoBetweenTheFramesOfALargeMessage() async throws {
