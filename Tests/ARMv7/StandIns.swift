@@ -12,6 +12,7 @@
 /// In place of a file, which there is none of.
 final class SpoolFile: Sendable {
     func read(into target: UnsafeMutableRawBufferPointer, at offset: Int64) throws(AMQPError) {}
+    func checkReadable(size: Int64) throws(AMQPError) {}
 }
 
 /// In place of the network: what is written can be read again, in pieces of at most `piece` bytes.

@@ -31,7 +31,7 @@ extension AMQPConnection {
     }
 
     /// Tries every part, over one channel for as long as that lasts, and returns those that failed, with why. Those for
-    /// which no time is left are among them. Throws only when the session is over.
+    /// which no time is left are among them. Throws what ended the session or the connection.
     func declareEach(
         _ parts: [TopologyPart], in session: Session, budget: Duration? = nil
     ) async throws -> [(part: TopologyPart, error: AMQPError)] {
@@ -61,7 +61,13 @@ extension AMQPConnection {
                 }
             }
             if let failure = session.failure { throw failure }
-            try await session.close(channel)
+            do {
+                try await session.close(channel, timeout: timeout)
+            } catch {
+                // All that it was for has been answered.
+                if let failure = session.failure { throw failure }
+                logger.debug("a channel for declaring could not be closed: \(error)")
+            }
         }
         return failures
     }

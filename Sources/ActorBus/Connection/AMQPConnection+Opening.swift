@@ -32,7 +32,7 @@ extension AMQPConnection {
     /// One attempt at every address of every endpoint, until one lets us work: connects and makes anew everything that the
     /// connection stands for.
     func establish() async throws {
-        let password = await askForPassword()
+        let password = try await askForPassword()
         try configuration.checkLogin(password: password)
         var attempt = FailedAttempt()
         for position in rotation.order(of: configuration.endpoints.count) {
@@ -73,15 +73,27 @@ extension AMQPConnection {
         logger.info("connected to \(session.serverName) at \(endpoint) as '\(configuration.user)'")
     }
 
-    /// The password for the next attempt; the last one where no other can be had.
-    private func askForPassword() async -> String {
+    /// The password for the next attempt; the last one where the source has no other. Throws when it does not answer in
+    /// time, which another attempt may mend.
+    private func askForPassword() async throws -> String {
         guard let source = configuration.passwordSource else { return password }
+        let timeout = configuration.connectTimeout
+        let overdue = AMQPError(
+            .brokerUnreachable, "the password did not come from its source within \(timeout)",
+            remedy: "look why the source of the password does not answer")
         do {
-            password = try await source()
-        } catch {
-            logger.warning("the password could not be had anew, and the last one is used: \(error)")
+            password = try await withTimeLimit(timeout, overdue: overdue) {
+                do { return try await source() } catch { throw NoPassword(reason: error) }
+            }
+        } catch let error as NoPassword {
+            logger.warning("the password could not be had anew, and the last one is used: \(error.reason)")
         }
         return password
+    }
+
+    /// That the source of the password has none.
+    private struct NoPassword: Error {
+        let reason: any Error
     }
 
     /// Declares the topology, then gives every publisher and consumer a channel of the new session.

@@ -37,10 +37,11 @@ public struct BrokerURL: Sendable, Equatable {
             throw Self.unreadable("it has a line break or another control character in it")
         }
         var rest: Substring
-        if text.hasPrefix("amqp://") {
+        // Schemes have no case (RFC 3986, section 3.1).
+        if text.prefix("amqp://".count).lowercased() == "amqp://" {
             isTLS = false
             rest = text.dropFirst("amqp://".count)
-        } else if text.hasPrefix("amqps://") {
+        } else if text.prefix("amqps://".count).lowercased() == "amqps://" {
             isTLS = true
             rest = text.dropFirst("amqps://".count)
         } else {
@@ -55,6 +56,11 @@ public struct BrokerURL: Sendable, Equatable {
         }
         if let slash = rest.firstIndex(of: "/") {
             let path = rest[rest.index(after: slash)...]
+            // It may be the rest of a password, and would be shown as a virtual host.
+            guard !path.contains("@") else {
+                throw Self.unreadable(
+                    "it has a '@' behind a '/'; write %2F for a slash in a password, %40 in a virtual host")
+            }
             guard !path.dropFirst().contains("/") else {
                 throw Self.unreadable("its virtual host has a '/'; write %2F")
             }

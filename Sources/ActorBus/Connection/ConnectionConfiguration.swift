@@ -21,7 +21,8 @@ public struct ConnectionConfiguration: Sendable {
     public var password: String
     /// Asked before each attempt to connect for the password of that attempt, so that one that was changed is found without
     /// a new start; nil for ``password`` as it stands. Where it throws, a warning says why and the last password is used.
-    /// It is waited for, so it should not take long.
+    /// One that gives no answer within ``connectTimeout`` is cancelled, and the attempt fails as if no broker could be
+    /// reached.
     public var passwordSource: (@Sendable () async throws -> String)?
     public var virtualHost: String
     /// What is asked for; the lower of the two sides' values holds, and a peer that is silent for twice as long is

@@ -15,6 +15,8 @@ public struct ConnectionStatus: Sendable, Equatable {
     public internal(set) var consumers = 0
     /// Consumers that the broker has acknowledged.
     public internal(set) var registeredConsumers = 0
+    /// Publishers whose channel was closed and could not be opened again yet; what they publish waits meanwhile.
+    public internal(set) var unattachedPublishers = 0
     /// Exchanges and queues of the topology that the broker did not take at the last recovery, and is being asked for again.
     /// The rest of the connection works meanwhile.
     public internal(set) var undeclared = 0
@@ -25,7 +27,7 @@ public struct ConnectionStatus: Sendable, Equatable {
     /// What broke the connection or closed it for good, in words.
     public internal(set) var problem: String?
 
-    /// Open, and every consumer registered with the broker.
+    /// Open, every consumer registered with the broker, and no publisher without a channel.
     public var isReady: Bool { notReadyReason == nil }
 
     /// Why it is not ready, in a line.
@@ -37,6 +39,9 @@ public struct ConnectionStatus: Sendable, Equatable {
         case .closed: "the connection is closed\(cause)"
         case .open where registeredConsumers < consumers:
             "\(registeredConsumers) of \(consumers) consumers are registered with the broker\(cause)"
+        case .open where unattachedPublishers > 0:
+            "\(unattachedPublishers) \(unattachedPublishers == 1 ? "publisher waits" : "publishers wait") for a channel"
+                + cause
         case .open: nil
         }
     }

@@ -15,29 +15,12 @@ actor NameResolver {
         of endpoint: ConnectionConfiguration.Endpoint, timeout: Duration
     ) async throws -> [ResolvedAddress] {
         let resolver = try NameResolver()
-        let outcome = FirstOutcome<[ResolvedAddress]>()
-        let work = Task {
-            do {
-                outcome.settle(.success(try await resolver.resolve(endpoint)))
-            } catch {
-                outcome.settle(.failure(error))
-            }
-        }
-        let timer = Task {
-            do { try await Task.sleep(for: timeout) } catch { return }
-            outcome.settle(
-                .failure(
-                    AMQPError(
-                        .brokerUnreachable, "the host name '\(endpoint.host)' was not resolved within \(timeout)")))
-        }
-        defer {
-            work.cancel()
-            timer.cancel()
-        }
-        return try await withTaskCancellationHandler {
-            try await outcome.value()
-        } onCancel: {
-            outcome.settle(.failure(CancellationError()))
+        return try await withTimeLimit(
+            timeout,
+            overdue: AMQPError(
+                .brokerUnreachable, "the host name '\(endpoint.host)' was not resolved within \(timeout)")
+        ) {
+            try await resolver.resolve(endpoint)
         }
     }
 
@@ -51,35 +34,5 @@ extension ConnectionConfiguration.Endpoint {
     /// stands for none, and when there is no answer within `timeout`.
     package func addresses(timeout: Duration) async throws -> [String] {
         try await NameResolver.addresses(of: self, timeout: timeout).map(\.text)
-    }
-}
-
-/// A result of which the first to come counts.
-private final class FirstOutcome<Value: Sendable>: Sendable {
-    private struct State {
-        var result: Result<Value, any Error>?
-        var waiter: CheckedContinuation<Value, any Error>?
-    }
-
-    private let state = Lock(State())
-
-    func settle(_ result: Result<Value, any Error>) {
-        let waiter = state.withLock { state -> CheckedContinuation<Value, any Error>? in
-            guard state.result == nil else { return nil }
-            state.result = result
-            return state.waiter.take()
-        }
-        waiter?.resume(with: result)
-    }
-
-    /// To be awaited once.
-    func value() async throws -> Value {
-        try await withCheckedThrowingContinuation { continuation in
-            let result = state.withLock { state in
-                if state.result == nil { state.waiter = continuation }
-                return state.result
-            }
-            if let result { continuation.resume(with: result) }
-        }
     }
 }

@@ -34,6 +34,8 @@ final class Session {
     private let storage: BodyStorage
     /// Messages that are written piece by piece, each on a channel of its own, in turn.
     private var outgoing = Ring<OutgoingBody>()
+    /// Those of which all is encoded, and the end still waits for the socket.
+    private var ending: [OutgoingBody] = []
     /// By number, from 1 on; what stands at 0 is nothing, since ``control`` is not opened.
     private var channels: [Channel?] = [nil]
     private let control = Channel(number: 0)
@@ -222,7 +224,8 @@ final class Session {
     /// ``AMQPError/Code/invalidMessage``, and then nothing is sent.
     func publish(_ request: PublishRequest, on channel: Channel) throws(AMQPError) {
         guard request.message.bodySize <= OutgoingBody.encodedAtOnce else {
-            if let body = request.message.largeBody, body.fault != nil { throw body.notKept }
+            // Once begun, a message that cannot go on costs the connection.
+            if let body = request.message.largeBody { try body.checkReadable() }
             try sendBuffer.appendBeginning(
                 of: request.message, exchange: request.exchange, routingKey: request.routingKey,
                 mandatory: request.mandatory, channel: channel.number, frameMax: frameMax)
@@ -286,10 +289,20 @@ final class Session {
             guard !sendBuffer.isEmpty else { return }
             let before = sendBuffer.count
             try sendBuffer.write(to: socket)
-            if sendBuffer.count < before { heartbeat.sent(at: now) }
+            if sendBuffer.count < before {
+                heartbeat.sent(at: now)
+                if !outgoing.isEmpty || !ending.isEmpty { noteProgress(now: now) }
+            }
             guard sendBuffer.isEmpty, !outgoing.isEmpty else { return }
             rounds -= 1
         }
+    }
+
+    /// The socket has taken something; the frames of all large messages go in turn, so each of them gets on.
+    private func noteProgress(now: Instant) {
+        for position in 0..<outgoing.count { outgoing[position].progressed(at: now) }
+        for body in ending { body.progressed(at: now) }
+        ending.removeAll { $0.end <= sendBuffer.written }
     }
 
     /// Whether the rest of a message waits for the socket.
@@ -304,8 +317,13 @@ final class Session {
                 body.position += try sendBuffer.appendBodyFrame(
                     of: body.request.message, from: body.position, channel: body.channel.number, frameMax: frameMax)
             } catch {
-                // Half a message cannot be taken back.
-                body.request.fail(error)
+                // Half a message cannot be taken back. The broker drops what has come of it, and to publish the same
+                // body again would end the next connection too.
+                body.request.fail(
+                    AMQPError(
+                        .invalidMessage,
+                        "the message to '\(body.request.exchange)' was not published: \(error.message)",
+                        remedy: error.remedy, cause: error.code))
                 throw AMQPError(
                     .connectionLost, "a message was cut off, since the rest of it is lost: \(error.message)")
             }
@@ -313,6 +331,8 @@ final class Session {
                 outgoing.append(body)
                 continue
             }
+            body.end = sendBuffer.appended
+            ending.append(body)
             body.channel.outgoing = nil
             for method in body.behind { try send(method, on: body.channel) }
         }
@@ -410,6 +430,7 @@ final class Session {
         let open = channels
         channels = [nil]
         while let body = outgoing.popFirst() { body.channel.outgoing = nil }
+        ending = []
         for case let channel? in open { channel.close(error) }
     }
 

@@ -173,7 +173,7 @@ extension AMQPConnection {
 
     /// Whether a queue does not exist that nobody here declares. One of the topology is declared again.
     private func isMissing(_ queue: String, _ error: AMQPError) -> Bool {
-        error.code == .notFound && topology.part(.queue(queue)) == nil
+        error.code == .notFound && topology.part(.queue(WireName(queue))) == nil
     }
 
     /// Declares the queue again, since it may be gone, and registers the consumer again, until that succeeds or the broker

@@ -8,12 +8,24 @@ final class OutgoingBody {
     let channel: Channel
     /// How much of the body is encoded.
     var position: Int64 = 0
+    /// The number of the last byte that is encoded, as ``SendBuffer/appended`` counts.
+    var end: UInt64 = 0
+    /// How far an earlier attempt came, which to repeat is no progress.
+    private let repeated: Int64
     /// What has to wait until the message is whole, since the protocol allows nothing on its channel before.
     var behind: [OutgoingMethod] = []
 
     init(_ request: PublishRequest, on channel: Channel) {
         self.request = request
         self.channel = channel
+        repeated = request.bodyWritten
+    }
+
+    /// The socket has taken some of it.
+    func progressed(at now: Instant) {
+        guard position > repeated else { return }
+        request.bodyWritten = position
+        request.lastProgress = now
     }
 
     var isWhole: Bool { position == request.message.bodySize }

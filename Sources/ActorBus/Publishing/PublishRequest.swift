@@ -10,8 +10,12 @@
     private(set) lazy var bodyDigest = message.bodyDigest
     /// Nil once it knows.
     private var receiver: Receiver?
-    /// When to give up; set when the thread takes the request.
+    /// When to give up what has made no progress; set when the thread takes the request.
     var deadline = Instant(nanoseconds: .max)
+    /// When the socket last took some of a body that is written piece by piece.
+    var lastProgress: Instant?
+    /// How much of such a body was written at most, however often it was begun.
+    var bodyWritten: Int64 = 0
     /// Whether any of it may have reached the broker.
     var wasWritten = false
     /// Whether the thread has taken it on.
@@ -36,6 +40,10 @@
         self.routingKey = routingKey
         self.mandatory = mandatory
     }
+
+    /// When to give up: the time-out counts from the call, or else from the last progress of a large body, so that a slow
+    /// link is no reason to send it twice.
+    func end(timeoutNanoseconds: Int64) -> Instant { lastProgress?.after(timeoutNanoseconds) ?? deadline }
 
     /// Whether somebody is still to be told.
     var isAwaited: Bool { receiver != nil }

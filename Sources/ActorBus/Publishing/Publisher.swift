@@ -23,13 +23,14 @@ public final class Publisher: Sendable {
     /// Waits while the publisher's window of unconfirmed messages is full, while the broker blocks publishing, and over
     /// a recovery, after which the message is published again as it was; a consumer may then see it twice. The same
     /// happens when another message of the publisher is never answered, since its channel is then replaced. All of it ends
-    /// with the publisher's time-out.
+    /// with the publisher's time-out. Of a body above 256 KiB, which is written piece by piece, the time-out counts from
+    /// the last piece that the socket took: as long as it gets on, a slow link is no failure.
     ///
     /// - Parameters:
     ///   - exchange: its name; empty for the default exchange, which takes the routing key as a queue's name.
     ///   - mandatory: whether it is an error when no queue takes the message.
-    /// - Throws: ``AMQPError``: `returned` (mandatory, and no queue took it), `refused`, `invalidMessage`, `notFound`
-    ///   (no such exchange), `accessRefused`, `timedOut` and `connectionClosed` (surely not published),
+    /// - Throws: ``AMQPError``: `returned` (mandatory, and no queue took it), `refused`, `invalidMessage` (it can never be
+    ///   published as it is, nor can a ``LargeBody`` whose bytes are lost: do not try it again), `notFound` (no such exchange), `accessRefused`, `timedOut` and `connectionClosed` (surely not published),
     ///   `maybePublished` (written, and not known to have arrived). Where the connection was closed for good by an error,
     ///   ``AMQPError/cause`` of the last two names it. `CancellationError` when the task is cancelled
     ///   before the message was written.
@@ -84,7 +85,8 @@ extension AMQPConnection {
     ///
     /// - Parameters:
     ///   - window: how many messages may be unconfirmed at once; a publish beyond that waits.
-    ///   - timeout: how long a publish may take from call to confirm, whatever happens meanwhile.
+    ///   - timeout: how long a publish may take from call to confirm, whatever happens meanwhile; for a body above
+    ///     256 KiB, from the last of it that was written.
     /// - Throws: ``AMQPError`` when the connection is closed, or `invalidConfiguration`.
     public func publisher(window: Int = 1_000, timeout: Duration = .seconds(30)) async throws -> Publisher {
         guard window > 0, timeout > .zero else {
@@ -117,6 +119,13 @@ extension AMQPConnection {
         let channel = try await session.openChannel()
         _ = try await session.call(.confirmSelect, on: channel)
         publisher.attach(channel)
+        notePublishers()
+    }
+
+    /// Publishers that wait for a new channel after the first attempt; one that is merely being replaced is no news.
+    private func notePublishers() {
+        let unattached = publishers.values.count { $0.lacksChannel && !$0.isReleased }
+        board.update { $0.unattachedPublishers = unattached }
     }
 
     /// Closes a publisher's channel; the end of it brings the next (``reattach(_:)``).
@@ -130,6 +139,7 @@ extension AMQPConnection {
         // One that is about to get a channel waits for it, or nobody would close that.
         guard publisher.isAttached || session == nil else { return }
         publishers[id] = nil
+        notePublishers()
         if let channel = publisher.detach(), let session { closeChannelOfPublisher(channel, in: session) }
     }
 
@@ -152,7 +162,9 @@ extension AMQPConnection {
                 do {
                     try await attach(publisher, to: session)
                 } catch {
-                    guard session.failure == nil else { return }
+                    guard session.failure == nil, publishers[id] === publisher else { return }
+                    publisher.lacksChannel = true
+                    notePublishers()
                     logger.warning("a publisher's channel could not be opened again, and will be: \(error)")
                     do { try await Task.sleep(for: .seconds(1)) } catch { return }
                 }

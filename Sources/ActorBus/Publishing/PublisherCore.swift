@@ -19,6 +19,8 @@ final class PublisherCore: ChannelUser {
     private var isSuspectUnderWay = false
     /// Called when the broker closed the channel while the connection lives on.
     var onChannelClosed: (() -> Void)?
+    /// Whether the broker gave it no channel when it was last asked.
+    var lacksChannel = false
     /// Set when nobody can publish with it any more.
     var isReleased = false
 
@@ -36,6 +38,7 @@ final class PublisherCore: ChannelUser {
     func attach(_ channel: Channel) {
         channel.user = self
         self.channel = channel
+        lacksChannel = false
     }
 
     /// Gives its channel back, to be closed.
@@ -85,6 +88,7 @@ final class PublisherCore: ChannelUser {
             guard request.isAwaited else { continue }
             do {
                 try session.publish(request, on: channel)
+                if channel.outgoing != nil, request.lastProgress == nil { request.lastProgress = now }
                 wasPublished(request)
             } catch {
                 request.fail(error)
@@ -130,7 +134,7 @@ final class PublisherCore: ChannelUser {
         guard let renewal, isRenewing(now: now), let channel, !channel.isClosing, channel.outgoing == nil else {
             return nil
         }
-        let isAwaitingAnswers = now < renewal + grace && ledger.contains { $0.deadline > now }
+        let isAwaitingAnswers = now < renewal + grace && ledger.contains { end(of: $0) > now }
         return isAwaitingAnswers ? nil : channel
     }
 
@@ -143,6 +147,8 @@ final class PublisherCore: ChannelUser {
         return .earlier(nextDeadline, Instant.now < renewal ? renewal : renewal + grace)
     }
 
+    private func end(of request: PublishRequest) -> Instant { request.end(timeoutNanoseconds: timeoutNanoseconds) }
+
     /// Gives up what has waited too long. What was written and never answered would keep its place in the window for as
     /// long as the channel lives, so the channel is replaced, at most twice in a time-out: a broker that is merely slow
     /// must not be given everything twice all the time.
@@ -151,20 +157,38 @@ final class PublisherCore: ChannelUser {
         var next: Instant?
         var isUnanswered = false
         ledger.forEach { request in
-            if request.deadline <= now {
+            let end = end(of: request)
+            if end <= now {
                 isUnanswered = true
-                request.abandon("no confirm within \(timeout)", code: .timedOut)
+                giveUp(request)
             } else {
-                next = .earlier(next, request.deadline)
+                next = .earlier(next, end)
             }
         }
         if isUnanswered { renew(now: now, atMostEvery: max(timeout / 2, .seconds(1))) }
-        // All have the same time-out, so the oldest is due first.
-        while let request = waiting.first, !request.isAwaited || request.deadline <= now {
-            _ = waiting.popFirst()
-            request.abandon("no confirm within \(timeout)", code: .timedOut)
+        // All have the same time-out, so the oldest is due first, but for large ones that are to be written once more and
+        // have more time than those behind them.
+        for position in 0..<waiting.count {
+            let request = waiting[position]
+            guard request.isAwaited else { continue }
+            let end = end(of: request)
+            if end <= now {
+                giveUp(request)
+            } else {
+                next = .earlier(next, end)
+                if request.lastProgress == nil { break }
+            }
         }
-        nextDeadline = .earlier(next, waiting.first?.deadline)
+        while let request = waiting.first, !request.isAwaited { _ = waiting.popFirst() }
+        nextDeadline = next
+    }
+
+    /// What was written may be stored, so whoever waits must not be told that it was not.
+    private func giveUp(_ request: PublishRequest) {
+        request.abandon(
+            request.lastProgress == nil
+                ? "no confirm within \(timeout)"
+                : "nothing more of its body could be written, and no confirm came, for \(timeout)", code: .timedOut)
     }
 
     /// Ends every wait: the connection is closed for good.

@@ -1,7 +1,9 @@
 /// The body of a message that is not held in memory: its size and digest, and, where it was kept, its bytes in a file.
 ///
 /// The file has no name, so nobody else sees it, and it is gone with the last reference. A message with such a body can be
-/// published like any other; it is then read piece by piece. See ``BodySpool``.
+/// published like any other; it is then read piece by piece. When its bytes are not there, `publish` throws
+/// ``AMQPError/Code/invalidMessage``, for which the same body is not to be tried again. That is looked at before the first
+/// byte is sent; a disk that fails later ends the connection, which comes back by itself. See ``BodySpool``.
 public final class LargeBody: Sendable {
     /// In bytes.
     public let size: Int64
@@ -45,6 +47,18 @@ public final class LargeBody: Sendable {
         guard let file else { throw notKept }
         guard target.count > 0 else { return }
         try unsafe file.read(into: target, at: offset)
+    }
+
+    /// Throws `invalidMessage` when it can be seen before it is published that its bytes are not all there.
+    func checkReadable() throws(AMQPError) {
+        guard fault == nil, let file else { throw notKept }
+        do {
+            try file.checkReadable(size: size)
+        } catch {
+            throw AMQPError(
+                .invalidMessage, "the message's body of \(size) bytes is not at hand: \(error.message)",
+                remedy: error.remedy, cause: error.code)
+        }
     }
 
     /// What publishing it comes to when its bytes are gone.

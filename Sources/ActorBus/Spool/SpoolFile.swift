@@ -44,8 +44,10 @@ final class SpoolFile: Sendable {
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(SpoolFault) {
         var written = 0
         while written < bytes.count {
-            let count = unsafe pwrite(
-                descriptor, bytes.baseAddress! + written, bytes.count - written, off_t(offset) + off_t(written))
+            guard let position = Self.position(offset, written, as: off_t.self) else {
+                throw SpoolFault("no file of this system goes on from byte \(offset)")
+            }
+            let count = unsafe pwrite(descriptor, bytes.baseAddress! + written, bytes.count - written, position)
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { throw SpoolFault("the file cannot be written: \(Socket.text(errno))") }
             written += count
@@ -56,8 +58,11 @@ final class SpoolFile: Sendable {
     func read(into target: UnsafeMutableRawBufferPointer, at offset: Int64) throws(AMQPError) {
         var taken = 0
         while taken < target.count {
-            let count = unsafe pread(
-                descriptor, target.baseAddress! + taken, target.count - taken, off_t(offset) + off_t(taken))
+            guard let position = Self.position(offset, taken, as: off_t.self) else {
+                throw AMQPError(
+                    .systemResource, "the spooled body cannot be read: no file of this system has a byte \(offset)")
+            }
+            let count = unsafe pread(descriptor, target.baseAddress! + taken, target.count - taken, position)
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else {
                 throw AMQPError(
@@ -67,6 +72,23 @@ final class SpoolFile: Sendable {
             }
             taken += count
         }
+    }
+
+    /// Throws when the file is not `size` bytes long, or its first or last byte cannot be read.
+    func checkReadable(size: Int64) throws(AMQPError) {
+        var failure: AMQPError?
+        for offset in [0, size - 1] where size > 0 && failure == nil {
+            unsafe withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { target in
+                do throws(AMQPError) { try unsafe read(into: target, at: offset) } catch { failure = error }
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// The position `count` bytes behind `offset`, where the system's type for positions has it (32 bits on some).
+    static func position<Offset: FixedWidthInteger>(_ offset: Int64, _ count: Int, as: Offset.Type) -> Offset? {
+        let (sum, overflow) = offset.addingReportingOverflow(Int64(count))
+        return overflow || sum < 0 ? nil : Offset(exactly: sum)
     }
 }
 

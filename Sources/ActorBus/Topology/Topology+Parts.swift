@@ -5,8 +5,8 @@ enum TopologyPart: Equatable {
 
     /// What it is called; exchanges and queues have names of their own each.
     enum Name: Hashable, CustomStringConvertible {
-        case exchange(String)
-        case queue(String)
+        case exchange(WireName)
+        case queue(WireName)
 
         var description: String {
             switch self {
@@ -18,8 +18,8 @@ enum TopologyPart: Equatable {
 
     var name: Name {
         switch self {
-        case .exchange(let exchange): .exchange(exchange.name)
-        case .queue(let queue): .queue(queue.name)
+        case .exchange(let exchange): .exchange(WireName(exchange.name))
+        case .queue(let queue): .queue(WireName(queue.name))
         }
     }
 }
@@ -32,8 +32,8 @@ extension Topology {
 
     /// The parts that a consumer of the queue needs: the queue, and before it the exchanges that it is bound to.
     func parts(ofQueue name: String) -> [TopologyPart] {
-        guard let queue = queues.first(where: { $0.name == name }) else { return [] }
-        return exchanges.filter { exchange in queue.bindings.contains { $0.exchange == exchange.name } }
+        guard let queue = queues.first(where: { $0.name.hasSameBytes(as: name) }) else { return [] }
+        return exchanges.filter { exchange in queue.bindings.contains { $0.exchange.hasSameBytes(as: exchange.name) } }
             .map { .exchange($0) } + [.queue(queue)]
     }
 

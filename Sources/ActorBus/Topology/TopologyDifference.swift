@@ -10,6 +10,22 @@ public struct TopologyDifference: Sendable, Equatable, CustomStringConvertible {
             case .queue(let name): "the queue '\(name)'"
             }
         }
+
+        private var name: WireName {
+            switch self {
+            case .exchange(let name), .queue(let name): WireName(name)
+            }
+        }
+
+        /// Names are compared byte for byte.
+        public static func == (left: Resource, right: Resource) -> Bool {
+            switch (left, right) {
+            case (.exchange, .exchange), (.queue, .queue): left.name == right.name
+            default: false
+            }
+        }
+
+        public func hash(into hasher: inout Hasher) { hasher.combine(name) }
     }
 
     public enum Finding: Sendable, Equatable {

@@ -8,6 +8,8 @@ internal import Glibc
     private var head = 0
     private var tail = 0
     private var peak = PeakUse()
+    /// How many bytes the socket has taken so far.
+    private(set) var written: UInt64 = 0
     private let pool = WirePool()
 
     private static let smallest = 16 << 10
@@ -25,6 +27,8 @@ internal import Glibc
 
     var isEmpty: Bool { head == tail }
     var count: Int { tail - head }
+    /// How many bytes were ever put in.
+    var appended: UInt64 { written + UInt64(count) }
 
     /// The protocol header that opens a connection (AMQP 0-9-1 section 4.2.2).
     func appendProtocolHeader() {
@@ -120,9 +124,10 @@ internal import Glibc
     func write(to socket: Socket) throws(AMQPError) {
         peak.note(tail - head)
         while head < tail {
-            let written = try unsafe socket.write(UnsafeRawBufferPointer(start: storage + head, count: tail - head))
-            guard written > 0 else { return }
-            head += written
+            let taken = try unsafe socket.write(UnsafeRawBufferPointer(start: storage + head, count: tail - head))
+            guard taken > 0 else { return }
+            head += taken
+            written += UInt64(taken)
         }
         head = 0
         tail = 0

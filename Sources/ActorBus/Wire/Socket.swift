@@ -16,6 +16,11 @@ final class Socket {
         var one: CInt = 1
         // Small frames must not wait for the answer to earlier ones.
         _ = unsafe setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<CInt>.size))
+        // What the kernel has taken counts as written. Without a limit that is up to 4 MB (`tcp_wmem`), which a slow link
+        // carries for longer than a publisher's time-out.
+        var unsent: CInt = 256 << 10
+        _ = unsafe setsockopt(
+            descriptor, CInt(IPPROTO_TCP), TCP_NOTSENT_LOWAT, &unsent, socklen_t(MemoryLayout<CInt>.size))
         liveness.apply(to: descriptor)
         let status = unsafe address.bytes.withUnsafeBytes {
             unsafe connect(

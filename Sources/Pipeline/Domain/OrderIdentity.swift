@@ -1,7 +1,7 @@
 /// What tells one order from every other, wherever its events travel; the `correlation_id` of our own messages.
 ///
 /// Never longer than the 255 bytes that AMQP allows a short string: a longer text keeps its beginning, followed by a
-/// digest of the whole.
+/// digest of the whole. Compared byte for byte, as strangers may tell orders apart by what Unicode takes for equal.
 package struct OrderIdentity: Sendable, Hashable, CustomStringConvertible {
     package static let maximumBytes = 255
 
@@ -17,6 +17,14 @@ package struct OrderIdentity: Sendable, Hashable, CustomStringConvertible {
     }
 
     package var description: String { text }
+
+    package static func == (left: OrderIdentity, right: OrderIdentity) -> Bool {
+        left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        for byte in text.utf8 { hasher.combine(byte) }
+    }
 
     /// The `message_id` of an event of this order, always the same for the same event: `<identity>/payment`.
     package func messageID(of kind: EventKind) -> String {

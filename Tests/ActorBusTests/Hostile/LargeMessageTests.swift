@@ -124,6 +124,116 @@ import Testing
         #expect(isSame)
     }
 
+    /// A server that reads bodies slowly, or not at all, and confirms a message when it has all of it.
+    private func publishSlowly(
+        _ size: Int, timeout: Duration, pause: @escaping @Sendable () -> Void, _ published: Tally,
+        afterwards: () -> Void = {}
+    ) async throws {
+        try await withFakeBroker({ peer, _ in
+            // So that the message waits here, and not in the system's buffers.
+            var room: CInt = 64 << 10
+            _ = unsafe setsockopt(
+                peer.descriptor, SOL_SOCKET, SO_RCVBUF, &room, socklen_t(MemoryLayout<CInt>.size))
+            try peer.login()
+            var missing = size
+            try peer.serve { frame in
+                if frame.number == [60, 40] { published.add() }
+                guard frame.type == 3 else { return frame.number == [60, 40] }
+                missing -= frame.payload.count
+                pause()
+                if missing == 0 { try peer.send(Wire.ack(frame.channel, 1)) }
+                return true
+            }
+        }) { broker in
+            defer { afterwards() }
+            try await within(.seconds(60), "a publish to a slow server") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let publisher = try await connection.publisher(timeout: timeout)
+                try await publisher.publish(Message(body: Sample.bytes(size)), to: "x")
+                #expect(connection.status.recoveries == 0)
+                await connection.close()
+            }
+        }
+    }
+
+    /// To be written takes four times as long as the time-out.
+    @Test func aSlowLinkIsNoReasonToGiveALargeMessageUp() async throws {
+        let published = Tally()
+        try await publishSlowly(12 << 20, timeout: .milliseconds(1_500), pause: { usleep(60_000) }, published)
+        #expect(published.value == 1)
+    }
+
+    @Test func aLargeMessageThatDoesNotGetOnIsGivenUp() async throws {
+        let (published, semaphore) = (Tally(), Semaphore())
+        let error = await #expect(throws: AMQPError.self) {
+            try await publishSlowly(24 << 20, timeout: .milliseconds(500), pause: { semaphore.wait() }, published) {
+                semaphore.signal()
+            }
+        }
+        #expect(error?.code == .maybePublished && published.value == 1)
+    }
+
+    /// A spooled body of which a part is gone costs its own publish, and neither the connection nor any other message.
+    @Test(arguments: [0, 1, 999_999] as [off_t])
+    func aSpooledBodyThatIsNotAllThereIsNotBegun(length: off_t) async throws {
+        let file = try SpoolFile.make(for: BodySpool())
+        let bytes = [UInt8](repeating: 1, count: Int(length))
+        try unsafe bytes.withUnsafeBytes { try unsafe file.write($0, at: 0) }
+        let body = LargeBody(size: 1_000_000, sha256: "", file: file)
+        try await withFakeBroker({ peer, _ in
+            try peer.login()
+            try peer.serve()
+        }) { broker in
+            try await within(.seconds(20), "a publish behind one that cannot be read") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let publisher = try await connection.publisher()
+                let error = await #expect(throws: AMQPError.self) {
+                    try await publisher.publish(Message(.large(body), MessageProperties()), to: "x")
+                }
+                #expect(error?.code == .invalidMessage && error?.cause == .systemResource)
+                try await publisher.publish(Message(text: "next"), to: "x")
+                #expect(connection.status.recoveries == 0)
+                await connection.close()
+            }
+        }
+    }
+
+    /// A disk that fails while the message is written costs the connection once, since nothing tries that body again.
+    @Test func aSpooledBodyThatIsLostHalfwayIsNotTriedAgain() async throws {
+        let size: Int64 = 8 << 20
+        let folder = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+        let path = "\(folder)/\(unique("spooled"))"
+        let file = try SpoolFile.opened(path, O_CREAT | O_EXCL)
+        defer { _ = unsafe unlink(path) }
+        try unsafe ([1] as [UInt8]).withUnsafeBytes { try unsafe file.write($0, at: size - 1) }
+        let body = LargeBody(size: size, sha256: "", file: file)
+        let published = Tally()
+        try await withFakeBroker({ peer, number in
+            var room: CInt = 64 << 10
+            _ = unsafe setsockopt(
+                peer.descriptor, SOL_SOCKET, SO_RCVBUF, &room, socklen_t(MemoryLayout<CInt>.size))
+            try peer.login()
+            try peer.serve { frame in
+                guard frame.number == [60, 40] else { return false }
+                published.add()
+                if number == 1 { _ = unsafe truncate(path, 0) }
+                return number == 1
+            }
+        }) { broker in
+            try await within(.seconds(20), "a publish behind one that was lost") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let publisher = try await connection.publisher()
+                let error = await #expect(throws: AMQPError.self) {
+                    try await publisher.publish(Message(.large(body), MessageProperties()), to: "x")
+                }
+                #expect(error?.code == .invalidMessage && error?.cause == .systemResource)
+                try await publisher.publish(Message(text: "next"), to: "x")
+                #expect(connection.status.recoveries == 1 && published.value == 2)
+                await connection.close()
+            }
+        }
+    }
+
     /// A large message is written piece by piece: what another channel sends goes in between, nothing comes between its
     /// own frames, and what is to be sent behind it on its channel waits.
     @Test func otherChannelsGoBetweenTheFramesOfALargeMessage() async throws {

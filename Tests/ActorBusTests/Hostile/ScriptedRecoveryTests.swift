@@ -544,6 +544,106 @@ import Testing
         #expect(passwords.withLock { $0 } == ["one", "two", "two", "two"])
     }
 
+    /// A password source that does not answer is as an attempt that finds no broker, at the first connection and later.
+    @Test func aPasswordThatDoesNotComeIsAskedForAgain() async throws {
+        let asked = Tally()
+        try await withFakeBroker({ peer, _ in
+            try peer.login()
+            try peer.serve { frame in
+                if frame.queue == "leave" { throw FakePeer.Gone() }
+                return false
+            }
+        }) { broker in
+            var configuration = broker.configuration
+            configuration.connectTimeout = .milliseconds(300)
+            configuration.passwordSource = {
+                // Not even a cancellation ends some waits.
+                if asked.add() % 2 == 1 { await withCheckedContinuation { Self.unanswered.append($0) } }
+                return "guest"
+            }
+            try await within(.seconds(15), "one attempt, and two more connections") { [configuration] in
+                let error = await #expect(throws: AMQPError.self) { try await AMQPConnection.connect(configuration) }
+                #expect(error?.code == .brokerUnreachable && error?.message.contains("password") == true)
+                #expect(broker.accepted == 0)
+                let connection = try await AMQPConnection.connect(configuration)
+                _ = try? await connection.inspect(queue: "leave")
+                try await connection.status("recovered") { $0.recoveries == 1 && $0.isReady }
+                #expect(asked.value == 4)
+                await connection.close()
+            }
+        }
+        Self.unanswered.resumeAll()
+    }
+
+    /// Continuations that a test leaves unanswered until its end.
+    private final class Unanswered: Sendable {
+        private let continuations = Lock<[CheckedContinuation<Void, Never>]>([])
+
+        func append(_ continuation: CheckedContinuation<Void, Never>) {
+            continuations.withLock { $0.append(continuation) }
+        }
+
+        func resumeAll() {
+            for continuation in continuations.withLock({ $0 }) { continuation.resume() }
+        }
+    }
+
+    private static let unanswered = Unanswered()
+
+    /// The channel over which a topology is declared again need not be closed for the connection to be well.
+    @Test func aCloseThatIsNotAnsweredDoesNotFailARecovery() async throws {
+        try await withFakeBroker({ peer, number in
+            try peer.login()
+            try peer.serve { frame in
+                if frame.queue == "leave" { throw FakePeer.Gone() }
+                return number > 1 && frame.number == [20, 40]
+            }
+        }) { broker in
+            var configuration = broker.configuration
+            configuration.recoveryPatience = .milliseconds(300)
+            try await within(.seconds(15), "a recovery") { [configuration] in
+                let connection = try await AMQPConnection.connect(configuration, topology: Topology { Queue("q") })
+                _ = try? await connection.inspect(queue: "leave")
+                try await connection.status("recovered") { $0.recoveries == 1 && $0.isReady }
+                #expect(broker.accepted == 2 && connection.status.undeclared == 0)
+                await connection.close()
+            }
+        }
+    }
+
+    /// A publisher that gets no channel is told by the status until it has one.
+    @Test func aPublisherWithoutAChannelIsNotReady() async throws {
+        let (opened, mayOpen) = (Tally(), Tally())
+        try await withFakeBroker({ peer, _ in
+            try peer.login()
+            try peer.serve { frame in
+                switch frame.number {
+                case [60, 40]:
+                    try peer.send(Wire.channelClose(frame.channel, 404, "NOT_FOUND - no exchange 'x' in vhost '/'"))
+                case [85, 10] where opened.add() > 1 && mayOpen.value == 0:
+                    try peer.send(Wire.channelClose(frame.channel, 541, "INTERNAL_ERROR"))
+                default: return false
+                }
+                return true
+            }
+        }) { broker in
+            try await within(.seconds(15), "a publisher that comes back") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let publisher = try await connection.publisher()
+                let error = await #expect(throws: AMQPError.self) {
+                    try await publisher.publish(Message(text: "m"), to: "x")
+                }
+                #expect(error?.code == .notFound)
+                try await connection.status("not ready") { $0.unattachedPublishers == 1 && !$0.isReady }
+                mayOpen.add()
+                try await connection.status("ready") { $0.unattachedPublishers == 0 && $0.isReady }
+                #expect(connection.status.recoveries == 0)
+                withExtendedLifetime(publisher) {}
+                await connection.close()
+            }
+        }
+    }
+
     /// One durable queue more at every recovery is what a queue without a name would be.
     @Test func aQueueWithoutANameIsRefused() async throws {
         try await withFakeBroker({ peer, _ in

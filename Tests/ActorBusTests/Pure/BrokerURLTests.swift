@@ -25,20 +25,31 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "amqp", "http://h", "AMQP://h", "amqp:/h", "amqp://", "amqp://:5672", "amqp://h:", "amqp://h:0",
+        "", "amqp", "http://h", "amqp:/h", "AMQP:/h", "amqp://", "amqp://:5672", "amqp://h:", "amqp://h:0",
         "amqp://h:65536",
         "amqp://h:x", "amqp://h:-1", "amqp://h:+5", "amqp://a,,b", "amqp://a,", "amqp://[::1", "amqp://[::1]x",
         "amqp://::1:5",
         "amqp://@h", "amqp://:p@h", "amqp://u@x@h", "amqp://h/a/b", "amqp://h#f", "amqp://%zz@h", "amqp://u:%4@h",
         "amqp://u:%@h",
         "amqp://%ff@h", "amqp://h h", "amqp://h%00", "amqp://h?heartbeat", "amqp://h?heartbeat=", "amqp://h///",
-        "amqp://h//a/b", "amqp://h/a//", "amqp://h\n/v", "amqp://h/v\r\nw", "amqp://u:p?q@h",
+        "amqp://h//a/b", "amqp://h/a//", "amqp://h\n/v", "amqp://h/v\r\nw", "amqp://u:p?q@h", "amqp://h/v@w",
+        "amqp://u:5672/secret@h", "amqp://u:5672/@h", "amqp://u:p@h/v@w",
         "amqp://h?connection_timeout=1.5", "amqp://h?connection_timeout", "amqp://h?connection_timeout=4294967296",
         "amqp://h?channel_max=65536", "amqp://h?channel_max=x", "amqp://h?frame_max=4095", "amqp://h?frame_max=-1",
         "amqp://h?heartbeat=-1", "amqp://h?heartbeat=+3", "amqp://h?heartbeat=65536", "amqp://h?heartbeat=1.5",
     ])
     func refusesWhatItCannotRead(text: String) {
         #expect { try BrokerURL(text) } throws: { error in (error as? AMQPError)?.code == .invalidConfiguration }
+    }
+
+    @Test(arguments: [("AMQP://u:P@h/V", false), ("AmQp://u:P@h/V", false), ("AMQPS://u:P@h/V", true)])
+    func schemesHaveNoCase(text: String, isTLS: Bool) throws {
+        let url = try BrokerURL(text)
+        #expect(url.isTLS == isTLS && url.user == "u" && url.password == "P" && url.virtualHost == "V")
+    }
+
+    @Test func anAtSignOfAVirtualHostIsEscaped() throws {
+        #expect(try BrokerURL("amqp://u:5672/v%40w").virtualHost == "v@w")
     }
 
     /// As other clients have it: the first slash is the end of the hosts, and the rest is the name.
@@ -97,7 +108,9 @@ import Testing
         "amqp://user:[sesame@h:x",
         "amqp://user:sesame@", "amqp://:sesame@h", "amqp://user:ses,ame", "amqp://user:sesame@h?heartbeat=sesame",
         "amqp://ses ame@h:x",
-        "amqp://sesame:x", "amqp://user:ses/ame@h:5672/v?heartbeat=3",
+        "amqp://sesame:x", "amqp://user:ses/ame@h:5672/v?heartbeat=3", "amqp://user:5672/sesame@h",
+        "amqp://user:5672/ses@ame@h",
+        "AMQP://user:5672/sesame@h",
     ])
     func aPasswordIsNeverInTheWords(text: String) throws {
         let error = #expect(throws: AMQPError.self) { try ConnectionConfiguration(url: text) }

@@ -21,6 +21,14 @@ import Testing
         for state in [ConnectionStatus.State.connecting, .recovering, .closed] { #expect(!status(state).isReady) }
     }
 
+    @Test func isNotReadyWhileAPublisherHasNoChannel() {
+        var status = status(.open)
+        status.unattachedPublishers = 1
+        #expect(!status.isReady && status.notReadyReason == "1 publisher waits for a channel")
+        status.unattachedPublishers = 2
+        #expect(status.notReadyReason == "2 publishers wait for a channel")
+    }
+
     @Test func saysWhyItIsNotReady() {
         #expect(status(.open).notReadyReason == nil)
         #expect(status(.connecting).notReadyReason == "connecting to the broker")

@@ -124,6 +124,16 @@ import Testing
         #expect(body.size == 5 && body.sha256 == SHA256.digest(of: [1, 2, 3, 4, 5]))
     }
 
+    /// What a system with 32-bit positions cannot reach is an error and no trap.
+    @Test func positionsBeyondTheSystemsAreNone() {
+        #expect(SpoolFile.position(1 << 31 - 2, 1, as: Int32.self) == Int32.max)
+        #expect(SpoolFile.position(1 << 31 - 1, 1, as: Int32.self) == nil)
+        #expect(SpoolFile.position(1 << 31, 0, as: Int32.self) == nil)
+        #expect(SpoolFile.position(-1, 0, as: Int32.self) == nil)
+        #expect(SpoolFile.position(.max, 1, as: Int64.self) == nil)
+        #expect(SpoolFile.position(.max - 1, 1, as: Int64.self) == .max)
+    }
+
     @Test func aBodyOfAReturnIsKnownByItsDigest() throws {
         let size = 100_000
         guard case .large(let body) = receive(size, .forReturns) else { throw Overdue(description: "kept") }

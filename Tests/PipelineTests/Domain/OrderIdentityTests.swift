@@ -25,6 +25,13 @@ struct OrderIdentityTests {
         #expect(shipment.derivedIdentity.text == "42@2026-01-07T10:30:05Z")
     }
 
+    @Test("is compared byte for byte")
+    func bytes() {
+        let (composed, decomposed) = (OrderIdentity("caf\u{E9}"), OrderIdentity("cafe\u{301}"))
+        #expect(composed.text == decomposed.text)
+        #expect(composed != decomposed && Set([composed, decomposed, OrderIdentity("caf\u{E9}")]).count == 2)
+    }
+
     @Test("names each kind of event")
     func messageIDs() {
         let identity = OrderIdentity(origin: "0123456789abcdef", orderID: 42)
