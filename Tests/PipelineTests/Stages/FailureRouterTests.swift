@@ -83,6 +83,18 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(1))) func `a producer's own count of retries takes no attempt from its message`()
+        async throws
+    {
+        try await StageScene.with { scene in
+            let message = Message(body: [1], properties: MessageProperties(headers: ["x-retries": 5, "x-attempts": 7]))
+            #expect(try await scene.router().tryLater(Self.failed(message)) == .retried)
+            try await scene.waits(for: 1, in: Self.queue)
+            let back = try await scene.take(from: Self.queue)
+            #expect(back.properties.headers["x-retries"] == 1 && back.properties.headers["x-attempts"] == 1)
+        }
+    }
+
     @Test(.timeLimit(.minutes(2))) func `what the broker has become too small for is buried as a note`() async throws {
         let broker = try await StageBroker.shared.value
         // Holds for channels that are opened from now on.

@@ -1,12 +1,14 @@
-import ActorBus
+import Foundation
 import LocalBroker
+import Logging
 import Testing
 
+@testable import ActorBus
 @testable import Pipeline
 
 /// A gateway that is away for so many calls.
 private struct FailingGateway: PaymentGateway {
-    let calls = Lock<Int>(0)
+    let calls = ActorBus.Lock<Int>(0)
     let failures: Int
 
     func charge(_ order: Order, identity: OrderIdentity) async throws -> ChargeAnswer {
@@ -242,5 +244,138 @@ extension StageScene {
             }
             #expect(scene.settled("requeued") == 0)
         }
+    }
+
+    /// The exit code has to say what the operator must mend, not what came of it.
+    @Test(.timeLimit(.minutes(1))) func `a refusal that ends the service is told though the drain ran out of time`()
+        async throws
+    {
+        try await StageScene.with { scene in
+            try await scene.broker.rabbitmqctl([
+                "set_permissions", "-p", scene.virtualHost, "guest", ".*", "^(orders|payments)$", ".*",
+            ])
+            let error = await #expect(throws: AMQPError.self) {
+                try await scene.running(
+                    scene.payment(SilentGateway()), patience: .milliseconds(500), drainTimeout: .milliseconds(100)
+                ) { task in
+                    try await scene.publishOrder()
+                    try await eventually("it is in work") { scene.workInHand.count == 1 }
+                    try await scene.publisher.publish(Message(text: "no order"), to: StageScene.exchange)
+                    try await task.value
+                }
+            }
+            #expect(error?.code == .accessRefused, "\(String(describing: error))")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a message that was in work for too long does not outlive the drain`()
+        async throws
+    {
+        let retries = "\(Self.queue).retry.0.05"
+        try await StageScene.with { topology in
+            topology.queues.removeAll { $0.name == retries }
+            topology.queues.append(Queue(retries))
+        } _: { scene in
+            try await scene.broker.rabbitmqctl([
+                "set_policy", "-p", scene.virtualHost, "full", "[.]retry[.]0[.]05$",
+                #"{"max-length":0,"overflow":"reject-publish"}"#,
+            ])
+            let error = await #expect(throws: AMQPError.self) {
+                try await scene.running(
+                    scene.payment(SilentGateway()), drainTimeout: .milliseconds(300), handlerTimeout: .milliseconds(200)
+                ) { _ in
+                    try await scene.publishOrder()
+                    try await eventually("the refusal is told") { scene.publisher.refusal != nil }
+                }
+            }
+            #expect(error?.code == .drainTimedOut)
+            try await eventually("it is in hand no more") { scene.workInHand.count == 0 }
+            try await scene.waits(for: 1, in: Self.queue)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `once a right is missing for good nobody waits for it any longer`() async throws
+    {
+        try await StageScene.with { scene in
+            try await scene.broker.rabbitmqctl([
+                "set_permissions", "-p", scene.virtualHost, "guest", ".*", "^payments$", ".*",
+            ])
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            @Sendable func publish(patience: Duration) async throws {
+                try await PatientPublisher(scene.publisher, patience: patience, logger: logger).publish(
+                    Message(text: "an order"), to: StageScene.exchange, refusals: .steadfast, [:])
+            }
+            let patient = Task { try await publish(patience: .seconds(3600)) }
+            try await eventually("it waits") { scene.publisher.refusal != nil }
+            await #expect(throws: AMQPError.self) { try await publish(patience: .milliseconds(200)) }
+            let error = await #expect(throws: AMQPError.self) { try await patient.value }
+            #expect(error?.code == .accessRefused)
+        }
+    }
+
+    // MARK: Bodies that cannot be kept
+
+    /// Runs the payment stage over a connection whose spool has no folder yet.
+    private static func spooling(
+        _ scene: StageScene, in folder: String, _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        var configuration = scene.connection.configuration
+        configuration.spool = BodySpool(threshold: 1 << 20, folder: folder)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        try await withConnection(to: configuration, logger: logger) { connection in
+            let runner = StageRunner(
+                scene.payment(FailingGateway(failures: 0)), publisher: scene.publisher, effects: SharedEffects(),
+                metrics: scene.metrics, workInHand: scene.workInHand, observer: scene.observer,
+                policy: StageScene.policy, logger: logger)
+            let task = Task {
+                try await runner.run(on: connection, Intake(prefetch: 1, concurrency: 1), DrainTime(.seconds(5)))
+            }
+            defer { task.cancel() }
+            try await body()
+        }
+    }
+
+    private static let largeBody = [UInt8](repeating: 7, count: 2 << 20)
+
+    @Test(.timeLimit(.minutes(1))) func `a large body for which there is no room for now is kept when there is`()
+        async throws
+    {
+        let folder = "/var/tmp/pipeline-spool-\(UInt32.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try await StageScene.with { scene in
+            try await scene.publisher.publish(Message(body: Self.largeBody), to: StageScene.exchange)
+            try await Self.spooling(scene, in: folder) {
+                try await eventually("it goes back") { scene.settled("requeued") == 1 }
+                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+                try await scene.waits(for: 1, in: "\(Self.queue).dlq")
+            }
+            let letter = try await scene.take(from: "\(Self.queue).dlq")
+            #expect(letter.properties.headers["x-buried-as"] == nil)
+            #expect(letter.body == Self.largeBody)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a quorum queue moves a large body that cannot be kept as it is`() async throws
+    {
+        try await StageScene.with { topology in
+            topology = PipelineTopology.all(.quorum, delays: StageScene.policy.delays)
+        } _: { scene in
+            try await scene.publisher.publish(Message(body: Self.largeBody), to: StageScene.exchange)
+            try await Self.spooling(scene, in: "/nowhere") {
+                try await scene.waits(for: 1, in: "\(Self.queue).dlq")
+            }
+            #expect(scene.settled("requeued") == 0 && scene.settled("dead_lettered") == 1)
+            let letter = try await scene.take(from: "\(Self.queue).dlq")
+            #expect(letter.body == Self.largeBody)
+        }
+    }
+
+    @Test func `a body that never can be kept comes back a few times only`() {
+        let body = LargeBody(size: 5, sha256: "a", fault: "the disk is full")
+        let bodies = UnkeptBodies(isDeadLettered: false)
+        for pause in UnkeptBodies.pauses { #expect(bodies.step(for: body) == .requeue(after: pause)) }
+        #expect(bodies.step(for: body) == nil)
+        #expect(UnkeptBodies.pauses.reduce(.zero, +) == .seconds(30))
+        #expect(UnkeptBodies(isDeadLettered: true).step(for: body) == .reject)
     }
 }
