@@ -6,7 +6,7 @@ import Testing
 
 /// Whatever a message brings along, it can be set aside, and made to wait, in bounded time.
 @Suite(.serialized) struct FailureRouterTests {
-    private static let queue = "payment_processor_queue"
+    static let queue = "payment_processor_queue"
 
     private static func failed(_ message: Message, exchange: String = "orders") -> FailedMessage {
         FailedMessage(

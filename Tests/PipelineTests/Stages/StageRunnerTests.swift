@@ -1,14 +1,13 @@
-import Foundation
+import ActorBus
 import LocalBroker
 import Logging
 import Testing
 
-@testable import ActorBus
 @testable import Pipeline
 
 /// A gateway that is away for so many calls.
 private struct FailingGateway: PaymentGateway {
-    let calls = ActorBus.Lock<Int>(0)
+    let calls = Lock<Int>(0)
     let failures: Int
 
     func charge(_ order: Order, identity: OrderIdentity) async throws -> ChargeAnswer {
@@ -311,71 +310,5 @@ extension StageScene {
             let error = await #expect(throws: AMQPError.self) { try await patient.value }
             #expect(error?.code == .accessRefused)
         }
-    }
-
-    // MARK: Bodies that cannot be kept
-
-    /// Runs the payment stage over a connection whose spool has no folder yet.
-    private static func spooling(
-        _ scene: StageScene, in folder: String, _ body: @escaping @Sendable () async throws -> Void
-    ) async throws {
-        var configuration = scene.connection.configuration
-        configuration.spool = BodySpool(threshold: 1 << 20, folder: folder)
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        try await withConnection(to: configuration, logger: logger) { connection in
-            let runner = StageRunner(
-                scene.payment(FailingGateway(failures: 0)), publisher: scene.publisher, effects: SharedEffects(),
-                metrics: scene.metrics, workInHand: scene.workInHand, observer: scene.observer,
-                policy: StageScene.policy, logger: logger)
-            let task = Task {
-                try await runner.run(on: connection, Intake(prefetch: 1, concurrency: 1), DrainTime(.seconds(5)))
-            }
-            defer { task.cancel() }
-            try await body()
-        }
-    }
-
-    private static let largeBody = [UInt8](repeating: 7, count: 2 << 20)
-
-    @Test(.timeLimit(.minutes(1))) func `a large body for which there is no room for now is kept when there is`()
-        async throws
-    {
-        let folder = "/var/tmp/pipeline-spool-\(UInt32.random(in: 0 ... .max))"
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try await StageScene.with { scene in
-            try await scene.publisher.publish(Message(body: Self.largeBody), to: StageScene.exchange)
-            try await Self.spooling(scene, in: folder) {
-                try await eventually("it goes back") { scene.settled("requeued") == 1 }
-                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
-                try await scene.waits(for: 1, in: "\(Self.queue).dlq")
-            }
-            let letter = try await scene.take(from: "\(Self.queue).dlq")
-            #expect(letter.properties.headers["x-buried-as"] == nil)
-            #expect(letter.body == Self.largeBody)
-        }
-    }
-
-    @Test(.timeLimit(.minutes(1))) func `a quorum queue moves a large body that cannot be kept as it is`() async throws
-    {
-        try await StageScene.with { topology in
-            topology = PipelineTopology.all(.quorum, delays: StageScene.policy.delays)
-        } _: { scene in
-            try await scene.publisher.publish(Message(body: Self.largeBody), to: StageScene.exchange)
-            try await Self.spooling(scene, in: "/nowhere") {
-                try await scene.waits(for: 1, in: "\(Self.queue).dlq")
-            }
-            #expect(scene.settled("requeued") == 0 && scene.settled("dead_lettered") == 1)
-            let letter = try await scene.take(from: "\(Self.queue).dlq")
-            #expect(letter.body == Self.largeBody)
-        }
-    }
-
-    @Test func `a body that never can be kept comes back a few times only`() {
-        let body = LargeBody(size: 5, sha256: "a", fault: "the disk is full")
-        let bodies = UnkeptBodies(isDeadLettered: false)
-        for pause in UnkeptBodies.pauses { #expect(bodies.step(for: body) == .requeue(after: pause)) }
-        #expect(bodies.step(for: body) == nil)
-        #expect(UnkeptBodies.pauses.reduce(.zero, +) == .seconds(30))
-        #expect(UnkeptBodies(isDeadLettered: true).step(for: body) == .reject)
     }
 }
