@@ -81,7 +81,10 @@ extension AMQPConnection {
             if undeclared.insert(part.name).inserted { askAgain(for: part.name) }
             try endIfRefusedForGood(part.name, error)
         }
-        board.update { $0.undeclared = undeclared.count }
+        let leftOut = Self.queues(failures.map(\.part.name))
+        updateUndeclared { status in
+            for queue in leftOut { status.omissions[queue, default: 0] += 1 }
+        }
         if undeclared.isEmpty { undeclaredLog = AttemptLog() }
         if let last = failures.last { logUndeclared(last.part.name, last.error) }
     }
@@ -89,11 +92,24 @@ extension AMQPConnection {
     private func noteDeclared(_ name: TopologyPart.Name) {
         refusals.granted(.part(name))
         guard undeclared.remove(name) != nil else { return }
-        board.update { $0.undeclared = undeclared.count }
+        updateUndeclared()
         logger.debug("\(name) is declared again")
         guard undeclared.isEmpty else { return }
         undeclaredLog = AttemptLog()
         logger.info("every exchange and queue is declared again")
+    }
+
+    private func updateUndeclared(_ change: (inout ConnectionStatus) -> Void = { _ in }) {
+        let queues = Set(Self.queues(undeclared))
+        board.update { status in
+            status.undeclared = undeclared.count
+            status.undeclaredQueues = queues
+            change(&status)
+        }
+    }
+
+    private static func queues(_ names: some Sequence<TopologyPart.Name>) -> [String] {
+        names.compactMap { if case .queue(let name) = $0 { name } else { nil } }
     }
 
     /// One line for all that is left out, since a node that is away takes many queues with it.

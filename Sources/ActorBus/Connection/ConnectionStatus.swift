@@ -20,6 +20,10 @@ public struct ConnectionStatus: Sendable, Equatable {
     /// Exchanges and queues of the topology that the broker did not take at the last recovery, and is being asked for again.
     /// The rest of the connection works meanwhile.
     public internal(set) var undeclared = 0
+    /// The queues among them. What is published to an exchange that one of them is bound to misses that queue.
+    package internal(set) var undeclaredQueues: Set<String> = []
+    /// How often each queue was left out so far, so that whoever published over a recovery can tell.
+    package internal(set) var omissions: [String: UInt64] = [:]
     /// How often the connection came back.
     public internal(set) var recoveries: UInt64 = 0
     /// The broker's reason, while it blocks publishing (memory or disk alarm).

@@ -5,8 +5,8 @@
 public struct BodySpool: Sendable, Equatable {
     /// Bodies of more bytes than this are spooled.
     public var threshold: Int
-    /// Where the files are made. Nil for the folder that `TMPDIR` names, or else `/tmp`, or else `/var/tmp`, of which
-    /// one that lies in memory (tmpfs) is not taken, since a file there is memory as well.
+    /// Where the files are made. Nil for the folder that `TMPDIR` names (`/tmp` where it is not set), or `/var/tmp` where that
+    /// cannot be used. One that lies in memory (tmpfs) is not taken, since a file there is memory as well.
     public var folder: String?
     /// Bodies of more bytes than this are not kept. RabbitMQ lets no message above 512 MiB through.
     public var maximumSize: Int64

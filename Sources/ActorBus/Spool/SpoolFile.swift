@@ -11,9 +11,8 @@ final class SpoolFile: Sendable {
     /// Makes one where `spool` says. Throws with why there can be none.
     static func make(for spool: BodySpool) throws(SpoolFault) -> SpoolFile {
         if let folder = spool.folder { return try make(in: folder) }
-        let folders = unsafe getenv("TMPDIR").map { [unsafe String(cString: $0)] } ?? ["/tmp", "/var/tmp"]
         var reasons: [String] = []
-        for folder in folders {
+        for folder in folders(temporary: unsafe getenv("TMPDIR").map { unsafe String(cString: $0) }) {
             do {
                 let file = try make(in: folder)
                 guard SystemCalls.liesInMemory(file.descriptor) else { return file }
@@ -24,6 +23,9 @@ final class SpoolFile: Sendable {
         }
         throw SpoolFault(reasons.joined(separator: ", "))
     }
+
+    /// Where one may be made, the best first.
+    static func folders(temporary: String?) -> [String] { [temporary ?? "/tmp", "/var/tmp"] }
 
     private static func make(in folder: String) throws(SpoolFault) -> SpoolFile {
         let path = "\(folder)/actorbus-\(String(UInt64.random(in: 0 ... .max), radix: 16))"

@@ -11,26 +11,29 @@ package struct OrderGenerator: PipelineService {
     private static let groupsAtOnce = 16
     /// A larger batch is written down in several groups, so that room is asked for in between.
     private static let mostInGroup = 2 * GeneratorPlan.mostAtOnce
-    /// Without end, since an order that is written down has to reach the broker.
-    private static let retry = RetryPolicy(attempts: .max, first: .milliseconds(100), longest: .seconds(5))
+    /// Of what the broker refuses: without end, since an order that is written down has to reach it.
+    private static let refusals = RetryPolicy(attempts: .max, first: .milliseconds(100), longest: .seconds(5))
 
     private let context: ServiceContext
     private let plan: GeneratorPlan
     private let outbox: OrderOutbox
     private let metrics: GeneratorMetrics
+    private let patience: Duration
     private let waitForRoom: @Sendable () async -> Void
 
     /// - Parameters:
     ///   - outbox: where orders are written down; open for as long as this runs.
+    ///   - patience: how long a missing right to publish is waited for before the service ends.
     ///   - waitForRoom: awaited before orders are made, at most 128 at a time, so that whoever counts them can hold the
     ///     generator back; has to return when its task is cancelled.
     package init(
-        _ context: ServiceContext, plan: GeneratorPlan, outbox: OrderOutbox,
+        _ context: ServiceContext, plan: GeneratorPlan, outbox: OrderOutbox, patience: Duration = .seconds(60),
         waitForRoom: @escaping @Sendable () async -> Void = {}
     ) {
         self.context = context
         self.plan = plan
         self.outbox = outbox
+        self.patience = patience
         self.waitForRoom = waitForRoom
         metrics = GeneratorMetrics(factory: context.registry)
     }
@@ -42,12 +45,18 @@ package struct OrderGenerator: PipelineService {
         try await context.withConnections(1, to: broker) { connections in
             let publisher = try await connections.publisher(window: Self.window)
             try await withDrain(within: context.drain) { signal in
-                try await work(publisher, signal)
+                try await work(
+                    publisher, PatientPublisher(publisher, patience: patience, logger: context.logger), signal)
             }
         }
     }
 
-    private func work(_ publisher: EventPublisher, _ signal: StopSignal) async throws {
+    private func work(
+        _ publisher: EventPublisher, _ patient: PatientPublisher, _ stop: StopSignal
+    ) async throws {
+        // Given by the first failure too, so that it is heard of wherever the work waits.
+        let signal = StopSignal()
+        stop.onStop { signal.stop() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             var inWork = 0
             func publish(_ orders: [RecordedOrder]) async throws {
@@ -56,7 +65,14 @@ package struct OrderGenerator: PipelineService {
                     inWork -= 1
                 }
                 inWork += 1
-                group.addTask { try await self.publish(orders, publisher) }
+                group.addTask {
+                    do {
+                        try await self.publish(orders, publisher, patient)
+                    } catch {
+                        signal.stop()
+                        throw error
+                    }
+                }
             }
 
             var last = Int64.min
@@ -90,41 +106,34 @@ package struct OrderGenerator: PipelineService {
                 // After the last order there is nothing to wait for.
                 if wait > .zero, !isDone() { await signal.sleep(for: wait) }
             }
-            try await group.waitForAll()
+            // Not to wait for the others once one has failed.
+            for try await _ in group {}
         }
     }
 
     /// Publishes orders side by side, and marks them when all of them are confirmed.
-    private func publish(_ orders: [RecordedOrder], _ publisher: EventPublisher) async throws {
+    private func publish(
+        _ orders: [RecordedOrder], _ publisher: EventPublisher, _ patient: PatientPublisher
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for order in orders {
-                group.addTask { try await publish(order, publisher) }
+                group.addTask { try await publish(order, publisher, patient) }
             }
-            try await group.waitForAll()
+            for try await _ in group {}
         }
         try await outbox.markConfirmed(orders.map(\.orderID))
     }
 
-    private func publish(_ recorded: RecordedOrder, _ publisher: EventPublisher) async throws {
+    private func publish(
+        _ recorded: RecordedOrder, _ publisher: EventPublisher, _ patient: PatientPublisher
+    ) async throws {
         let order = try Order(json: recorded.body)
         let eventContext = EventContext(identity: recorded.identity, orderTime: recorded.time, trace: TraceContext())
         var message = publisher.message(of: order, eventContext)
         message.body = recorded.body
-        var failures = 0
-        while true {
-            do {
-                try await publisher.publish(message, to: .exchange(PipelineExchange.orders.rawValue))
-                break
-            } catch let error as AMQPError where error.code != .connectionClosed && error.code != .accessRefused {
-                failures += 1
-                guard let pause = Self.retry.pause(afterFailures: failures, jitter: .random(in: 0...1)) else {
-                    throw error
-                }
-                context.logger.warning(
-                    "Order #\(order.orderID) is not confirmed yet: \(error)", metadata: ["attempts": "\(failures)"])
-                try await Task.sleep(for: pause)
-            }
-        }
+        try await patient.publish(
+            message, to: .exchange(PipelineExchange.orders.rawValue), refusals: Self.refusals,
+            ["order_id": .stringConvertible(order.orderID)])
         metrics.confirmed()
         context.metrics.effect(after: .milliseconds(Timestamp.now().milliseconds - recorded.time.milliseconds))
         context.observer(.ordered(order, recorded.identity))

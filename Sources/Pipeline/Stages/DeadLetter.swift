@@ -51,7 +51,7 @@ package struct DeadLetter: Sendable, Equatable {
         // A stranger's header of that name would keep its message from being replayed.
         message.properties.headers[Header.buriedAs] = form == .note || form == .shortNote ? "note" : nil
         message.properties.headers[FailureHistory.Header.retries] = nil
-        let history = FailureHistory(of: original.properties.headers)
+        let history = FailureHistory(of: original.properties.headers, deliveredFrom: exchange)
         for (name, value) in headers(history) { message.properties.headers[name] = value }
         return message
     }

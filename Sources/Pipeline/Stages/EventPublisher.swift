@@ -7,7 +7,12 @@ package struct EventPublisher: Sendable {
     private let appID: String
     private let connection: AMQPConnection
     private let publisher: Publisher
-    private let topology: Topology
+    let topology: Topology
+    /// The queues that are bound to each exchange.
+    private let boundQueues: [String: [String]]
+    private let restoration = TopologyRestoration()
+    /// Given when the user may not publish and will not get the right back: the service is ending.
+    let rightIsLost = StopSignal()
     private let metrics: WorkerMetrics
     private let refusals: PublishRefusals
     private let logger: Logger
@@ -23,6 +28,9 @@ package struct EventPublisher: Sendable {
         self.appID = appID
         self.connection = connection
         self.topology = topology
+        boundQueues = topology.queues.reduce(into: [:]) { queues, queue in
+            for binding in queue.bindings { queues[binding.exchange, default: []].append(queue.name) }
+        }
         self.metrics = metrics
         refusals = PublishRefusals(memory: refusalMemory)
         self.logger = logger
@@ -34,14 +42,34 @@ package struct EventPublisher: Sendable {
         context.message(of: event, from: appID)
     }
 
-    /// Why the broker takes nothing from this service at the moment, in a line; nil while it does.
-    package var refusal: String? { refusals.reason }
+    /// Why the service cannot publish at the moment, in a line; nil while it can.
+    package var refusal: String? {
+        if let reason = refusals.reason { return reason }
+        let undeclared = connection.status.undeclaredQueues
+        guard !undeclared.isEmpty else { return nil }
+        return boundQueues.sorted { $0.key < $1.key }.lazy.compactMap { exchange, queues in
+            queues.first(where: undeclared.contains).map {
+                "publishing to the exchange '\(exchange)' waits: the queue '\($0)' cannot be declared again yet"
+            }
+        }.first
+    }
 
-    /// Returns when the broker has confirmed; throws as `Publisher.publish` does.
+    /// Returns when the broker has confirmed, with every queue of the topology that is bound to the exchange in place;
+    /// throws as `Publisher.publish` does, and `timedOut` while such a queue is left out.
     package func publish(_ message: Message, to target: PublishTarget) async throws {
         do {
+            let queues = boundQueues[target.exchange] ?? []
+            let before = connection.status
+            if let queue = queues.first(where: before.undeclaredQueues.contains) {
+                throw Self.leftOut(queue, target)
+            }
             try await publisher.publish(
                 message, to: target.exchange, routingKey: target.routingKey, mandatory: true)
+            // It may have been sent again by a recovery that left a queue out, and have been routed past it.
+            let after = connection.status
+            if let queue = queues.first(where: { before.omissions[$0] != after.omissions[$0] }) {
+                throw Self.missed(queue, target)
+            }
             metrics.published(.confirmed)
             refusals.taken(by: target)
         } catch let error as AMQPError {
@@ -49,7 +77,7 @@ package struct EventPublisher: Sendable {
                 metrics.published(result)
                 if result != .unknown { refusals.refused(by: target, error) }
             }
-            if error.code == .returned || error.code == .notFound { await restoreTopology(after: error) }
+            if error.code == .returned || error.code == .notFound { await restore(target) }
             throw error
         }
     }
@@ -57,12 +85,28 @@ package struct EventPublisher: Sendable {
     /// What was refused there is known to be refused for its own sake, and goes elsewhere.
     func excuse(_ target: PublishTarget) { refusals.taken(by: target) }
 
+    private static func leftOut(_ queue: String, _ target: PublishTarget) -> AMQPError {
+        AMQPError(
+            .timedOut,
+            "nothing is published to \(target) while the queue '\(queue)', which is bound to it, is not declared again: "
+                + "it would miss the message",
+            remedy: "see why the broker does not take the queue; a node of the cluster may be away")
+    }
+
+    private static func missed(_ queue: String, _ target: PublishTarget) -> AMQPError {
+        AMQPError(
+            .maybePublished,
+            "the message to \(target) was confirmed, but the queue '\(queue)' was not declared again at the time")
+    }
+
     /// Somebody deleted a queue or an exchange while the connection was open; the next attempt needs it again.
-    private func restoreTopology(after error: AMQPError) async {
-        do {
-            try await connection.declare(topology)
-        } catch {
-            logger.warning("The exchanges and queues could not be declared again: \(error)")
+    private func restore(_ target: PublishTarget) async {
+        await restoration.restore(target) { [connection, topology, logger] in
+            do {
+                try await connection.declare(topology.part(for: target))
+            } catch {
+                logger.warning("\(target) could not be declared again: \(error)")
+            }
         }
     }
 

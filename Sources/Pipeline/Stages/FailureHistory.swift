@@ -21,6 +21,14 @@ package struct FailureHistory: Sendable, Equatable {
         originalExchange = headers[Header.originalExchange]?.text
     }
 
+    /// As the headers tell of a message that was delivered from that exchange.
+    ///
+    /// Only what came over the default exchange can have been in one of our queues before. Elsewhere such headers are a
+    /// producer's own, and would take from its message the attempts it is to have.
+    package init(of headers: FieldTable, deliveredFrom exchange: String) {
+        self = exchange.isEmpty ? FailureHistory(of: headers) : .none
+    }
+
     /// Of a message that has not failed yet.
     package static let none = FailureHistory(of: [:])
 

@@ -12,6 +12,10 @@ struct FailedMessage: Sendable {
     let reason: String
     let orderID: Int64?
     let identity: OrderIdentity?
+
+    var history: FailureHistory {
+        FailureHistory(of: message.properties.headers, deliveredFrom: exchange)
+    }
 }
 
 /// Takes messages that failed to where they wait or rest: a delayed-retry queue, or the dead-letter queue.
@@ -38,7 +42,7 @@ struct FailureRouter: Sendable {
 
     /// What failed for now: it comes back later, or is exhausted. Throws as ``PatientPublisher`` does.
     func tryLater(_ failed: FailedMessage) async throws -> WorkerMetrics.Outcome {
-        let history = FailureHistory(of: failed.message.properties.headers)
+        let history = failed.history
         guard case .later(let delay) = policy.step(after: history) else {
             return try await bury(failed, .exhausted)
         }
@@ -63,12 +67,12 @@ struct FailureRouter: Sendable {
     /// What is not to be tried again. Throws as ``PatientPublisher`` does, but never for what the broker has against the
     /// message: the dead letter is then put into the next of its forms.
     func bury(_ failed: FailedMessage, _ fault: DeadLetter.Fault) async throws -> WorkerMetrics.Outcome {
-        let history = FailureHistory(of: failed.message.properties.headers)
+        let history = failed.history
         let letter = DeadLetter(
             fault, reason: failed.reason, attempts: history.attempts + Int64(failed.failures),
             exchange: failed.exchange, queue: queue, failedAt: .now())
         let metadata = metadata(of: failed, letter.attempts)
-        // A body that was not kept can be told of, and not published.
+        // A body that was not kept can be told of, and not published. ``UnkeptBodies`` has had it come again by now.
         var form = failed.message.largeBody?.fault == nil ? BurialForm.whole : .note
         var refusals = 0
         while true {

@@ -7,12 +7,12 @@ struct PatientPublisher: Sendable {
     private let publisher: EventPublisher
     /// How long a right may be missing that was there before; a broker may get it back with its data.
     private let patience: Duration
-    private let logger: Logger
+    private let log: PublicationLog
 
     init(_ publisher: EventPublisher, patience: Duration, logger: Logger) {
         self.publisher = publisher
         self.patience = patience
-        self.logger = logger
+        log = PublicationLog(logger)
     }
 
     /// Returns when the broker has confirmed.
@@ -24,13 +24,16 @@ struct PatientPublisher: Sendable {
     func publish(
         _ message: Message, to target: PublishTarget, refusals policy: RetryPolicy, _ metadata: Logger.Metadata
     ) async throws {
-        var (refusals, waits) = (0, 0)
+        var (refusals, waits, unconfirmed) = (0, 0, 0)
         var rightMissingSince: ContinuousClock.Instant?
+        var hasFailed = false
+        defer { if hasFailed { log.ended(target) } }
         while true {
             do {
                 return try await publisher.publish(message, to: target)
             } catch let error as AMQPError {
                 let pause: Duration?
+                if error.code != .maybePublished { unconfirmed = 0 }
                 switch PublishFailure(error) {
                 case .message, .over: throw error
                 case .refused:
@@ -42,20 +45,29 @@ struct PatientPublisher: Sendable {
                     let since = rightMissingSince ?? .now
                     rightMissingSince = since
                     pause =
-                        since.duration(to: .now) < patience
+                        since.duration(to: .now) < patience && !publisher.rightIsLost.isStopped
                         ? min(Self.pause(waits), patience / 4) : nil
+                    if pause == nil { publisher.rightIsLost.stop() }
+                case .away where error.code == .maybePublished:
+                    unconfirmed += 1
+                    pause = RetryPolicy.unconfirmed.pause(afterFailures: unconfirmed, jitter: .random(in: 0...1))
+                    rightMissingSince = nil
                 case .away:
                     waits += 1
                     pause = Self.pause(waits)
                     rightMissingSince = nil
                 }
                 guard let pause else { throw error }
-                // The first, and then now and again: a broker may be away for hours.
-                let count = refusals + waits
-                logger.log(
-                    level: count <= 3 || count.isMultiple(of: 10) ? .warning : .debug,
-                    "Attempt \(count) to publish to \(target) failed: \(error)", metadata: metadata)
-                try await Task.sleep(for: pause)
+                log.failed(target, isFirst: !hasFailed, error, metadata)
+                hasFailed = true
+                if rightMissingSince != nil {
+                    // Once another message has waited in vain, there is nothing to wait for.
+                    await publisher.rightIsLost.sleep(for: pause)
+                    try Task.checkCancellation()
+                    if publisher.rightIsLost.isStopped { throw error }
+                } else {
+                    try await Task.sleep(for: pause)
+                }
             }
         }
     }

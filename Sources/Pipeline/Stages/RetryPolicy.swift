@@ -18,6 +18,9 @@ package struct RetryPolicy: Sendable, Equatable {
     /// Without end, for what waits for the broker.
     package static let steadfast = RetryPolicy(attempts: .max, first: .milliseconds(200), longest: .seconds(30))
 
+    /// For what the broker took and did not confirm in time: each attempt may be one more copy of the message.
+    package static let unconfirmed = RetryPolicy(attempts: .max, first: .seconds(1), longest: .seconds(300))
+
     /// The pause after so many failures, nil when it has been tried often enough.
     ///
     /// - Parameter jitter: from 0 to 1, the share of the pause that is really waited beyond its half; drawn at random,

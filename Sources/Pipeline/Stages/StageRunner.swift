@@ -28,6 +28,7 @@ package struct StageRunner<Work: Stage>: Sendable {
     private let patient: PatientPublisher
     private let router: FailureRouter
     private let policy: FailurePolicy
+    private let unkeptBodies: UnkeptBodies
     private let effects: SharedEffects
     private let metrics: WorkerMetrics
     private let queueMetrics: WorkerMetrics.Queue
@@ -46,6 +47,7 @@ package struct StageRunner<Work: Stage>: Sendable {
         patient = PatientPublisher(publisher, patience: patience, logger: logger)
         router = FailureRouter(stage.queue, policy, patient, observer: observer, logger: logger)
         self.policy = policy
+        unkeptBodies = UnkeptBodies(isDeadLettered: publisher.topology.deadLetters(stage.queue))
         self.effects = effects
         self.metrics = metrics
         queueMetrics = metrics.queue(stage.queue.rawValue)
@@ -89,7 +91,7 @@ package struct StageRunner<Work: Stage>: Sendable {
                 drainTimeout: drain.left, handlerTimeout: intake.handlerTimeout,
                 executorPreference: connection.taskExecutor
             ) { delivery in
-                await settle(delivery, stop, refuse)
+                await settle(delivery, stop, drain, refuse)
             }
         } onCancel: {
             stop.stop()
@@ -97,7 +99,8 @@ package struct StageRunner<Work: Stage>: Sendable {
     }
 
     private func settle(
-        _ delivery: Delivery, _ stop: StopSignal, _ refuse: @escaping @Sendable (AMQPError) -> Void
+        _ delivery: Delivery, _ stop: StopSignal, _ drain: DrainTime,
+        _ refuse: @escaping @Sendable (AMQPError) -> Void
     ) async -> Settlement {
         queueMetrics.began(redelivered: delivery.redelivered)
         workInHand.begin()
@@ -107,7 +110,8 @@ package struct StageRunner<Work: Stage>: Sendable {
         }
         if delivery.redelivered { observer(.redelivered(stage.queue)) }
         do {
-            let outcome = try await work(on: delivery, stop)
+            if let settlement = await unkept(delivery, stop) { return settlement }
+            let outcome = try await work(on: delivery, stop, drain)
             queueMetrics.settled(outcome)
             return .acknowledge
         } catch {
@@ -123,8 +127,47 @@ package struct StageRunner<Work: Stage>: Sendable {
         }
     }
 
+    /// What becomes of a large message whose body this process could not keep; nil where it is dealt with like any other.
+    private func unkept(_ delivery: Delivery, _ stop: StopSignal) async -> Settlement? {
+        guard let body = delivery.message.largeBody, let step = unkeptBodies.step(for: body) else { return nil }
+        let reason = "\(Self.tooLarge(body))"
+        let metadata = Self.metadata(of: delivery)
+        switch step {
+        case .reject:
+            logger.warning("Moved to \(stage.queue.deadLetterQueue) by the broker: \(reason)", metadata: metadata)
+            observer(.deadLettered(stage.queue, delivery.properties.orderIdentity, reason: reason))
+            queueMetrics.settled(.deadLettered)
+            return .reject
+        case .requeue(let pause):
+            logger.warning("It comes again in \(pause), perhaps to more room: \(reason)", metadata: metadata)
+            await stop.sleep(for: pause)
+            queueMetrics.settled(.requeued)
+            return .requeue
+        }
+    }
+
+    /// Runs `operation` in a task of its own, which is cancelled when the drain is over.
+    private func untilDrained<Value: Sendable>(
+        _ stop: StopSignal, _ drain: DrainTime, _ operation: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        let task = Task { try await operation() }
+        let limit = Task {
+            do {
+                try await stop.untilStopped { try await Task.sleep(for: .seconds(1 << 30)) }
+            } catch {
+                // The signal is given, or there is nothing to limit any more.
+            }
+            do { try await Task.sleep(for: drain.left) } catch { return }
+            task.cancel()
+        }
+        defer { limit.cancel() }
+        return try await task.value
+    }
+
     /// Throws `AMQPError` where nothing can be published any more, and `CancellationError` where the time is over.
-    private func work(on delivery: Delivery, _ stop: StopSignal) async throws -> WorkerMetrics.Outcome {
+    private func work(
+        on delivery: Delivery, _ stop: StopSignal, _ drain: DrainTime
+    ) async throws -> WorkerMetrics.Outcome {
         let event: Work.Event
         do {
             if let fault = delivery.headersFault { throw MalformedMessage("the headers cannot be read: \(fault)") }
@@ -153,9 +196,9 @@ package struct StageRunner<Work: Stage>: Sendable {
                     // Not the end of this service, but of the time that a message may be in work. What is done about
                     // it needs a task that is not cancelled.
                     let overdue = failed(failures, "it was not finished in the time that a message may be in work")
-                    return try await Task { try await router.tryLater(overdue) }.value
+                    return try await untilDrained(stop, drain) { try await router.tryLater(overdue) }
                 }
-                let history = FailureHistory(of: delivery.properties.headers)
+                let history = FailureHistory(of: delivery.properties.headers, deliveredFrom: delivery.exchange)
                 guard
                     case .inPlace(let pause) = policy.step(
                         afterFailures: failures, history, jitter: .random(in: 0...1))
@@ -166,10 +209,10 @@ package struct StageRunner<Work: Stage>: Sendable {
         }
         guard let answer else { return .acknowledged }
         if let publication = answer.publication {
+            let target = PublishTarget.exchange(type(of: publication).exchange.rawValue)
             do {
                 try await patient.publish(
-                    publisher.message(of: publication, context),
-                    to: .exchange(type(of: publication).exchange.rawValue), refusals: policy.inPlace,
+                    publisher.message(of: publication, context), to: target, refusals: policy.inPlace,
                     Self.metadata(of: delivery))
             } catch let error as AMQPError where error.code == .invalidMessage {
                 // It would not become sendable by being tried again.
@@ -177,6 +220,8 @@ package struct StageRunner<Work: Stage>: Sendable {
             } catch let error as AMQPError where PublishFailure(error) == .refused {
                 return try await router.tryLater(failed(failures + policy.inPlace.attempts, error.description))
             } catch let error as AMQPError where PublishFailure(error) == .message {
+                // It is this event that the broker does not take; the next is another.
+                patient.excuse(target)
                 return try await router.tryLater(failed(failures + 1, error.description))
             }
         }

@@ -120,6 +120,7 @@ struct AllRun: Sendable {
             try await AMQPConnection.connect(configured, topology: factory.topology, logger: logger)
         }
         let watch = QueueWatch(connection: connection, logger: logger)
+        let lettersBefore = await watch.depth()?.letters
         let began = ContinuousClock.now
         let summaries = Task {
             while (try? await Task.sleep(for: Self.summaryInterval)) != nil {
@@ -130,7 +131,9 @@ struct AllRun: Sendable {
         summaries.cancel()
         dashboard?.end()
         let tally = book.now
-        let remainder = await watch.remainder(open: tally.openAndConfirmed, givenUp: tally.givenUp)
+        let remainder = await watch.remainder(
+            open: tally.openAndConfirmed, givenUp: tally.givenUp,
+            letters: lettersBefore.map { $0 + tally.deadLettered })
         await connection.close()
         return Outcome(
             summary: RunSummary(tally, elapsed: began.duration(to: .now)), remainder: remainder, failure: failure)

@@ -2,6 +2,10 @@ import ActorBus
 import Logging
 import Pipeline
 
+extension AMQPError {
+    fileprivate var isMissingQueue: Bool { code == .notFound && replyText?.contains("no queue '") == true }
+}
+
 /// Looks at the main queues and their retry queues, to tell orders that wait from orders that are lost.
 struct QueueWatch: Sendable {
     /// What stands in all of them together. Nobody consumes the retry queues.
@@ -9,10 +13,21 @@ struct QueueWatch: Sendable {
         /// Messages that are ready to be delivered.
         var messages: Int64 = 0
         var consumers: Int64 = 0
+        /// In the dead-letter queues.
+        var letters: Int64 = 0
     }
 
     let connection: AMQPConnection
     let logger: Logger
+
+    /// Nil for a queue that somebody deleted: it holds nothing. One whose node is away is not found either, and throws.
+    private func depth(of queue: String) async throws -> QueueDepth? {
+        do {
+            return try await connection.inspect(queue: queue)
+        } catch let error as AMQPError where error.isMissingQueue {
+            return nil
+        }
+    }
 
     /// The depth now; nil while the broker cannot be asked.
     func depth() async -> Depth? {
@@ -20,11 +35,12 @@ struct QueueWatch: Sendable {
         var sum = Depth()
         do {
             for queue in PipelineQueue.allCases {
-                let depth = try await connection.inspect(queue: queue.rawValue)
-                sum.messages += Int64(depth.messages)
-                sum.consumers += Int64(depth.consumers)
+                let main = try await depth(of: queue.rawValue)
+                sum.messages += Int64(main?.messages ?? 0)
+                sum.consumers += Int64(main?.consumers ?? 0)
+                sum.letters += Int64(try await depth(of: queue.deadLetterQueue)?.messages ?? 0)
                 for delay in [RetryDelay].standard {
-                    sum.messages += Int64(try await connection.inspect(queue: queue.retryQueue(after: delay)).messages)
+                    sum.messages += Int64(try await depth(of: queue.retryQueue(after: delay))?.messages ?? 0)
                 }
             }
         } catch {
@@ -71,15 +87,25 @@ struct QueueWatch: Sendable {
         var notFollowed: Int64 = 0
     }
 
+    /// How many of the open orders are in no queue.
+    static func lost(open: Int64, _ depth: Depth, letters: Int64?) -> Int64 {
+        let movedByBroker = letters.map { max(0, depth.letters - $0) } ?? 0
+        return max(0, open - depth.messages - movedByBroker)
+    }
+
     /// Tells lost orders from those that others have. To be asked when our own consumers are gone.
     ///
     /// Each open order stands in one queue at least, one that was given up in none. Where consumers of others are at
     /// work, and where the broker cannot be asked, no order counts as lost.
     ///
+    /// Messages that the broker dead-lettered itself, at a queue's delivery limit, are told by how much more there is in the
+    /// dead-letter queues than the services put there.
+    ///
     /// - Parameters:
     ///   - open: orders that are followed.
     ///   - givenUp: orders that were given up.
-    func remainder(open: Int64, givenUp: Int64) async -> Remainder {
+    ///   - letters: how many messages there should be in the dead-letter queues; nil where that is not known.
+    func remainder(open: Int64, givenUp: Int64, letters: Int64?) async -> Remainder {
         guard open > 0 || givenUp > 0 else { return Remainder() }
         let others = Remainder(queued: open, notFollowed: givenUp)
         var lost: Int64 = 0
@@ -95,7 +121,7 @@ struct QueueWatch: Sendable {
                 logger.warning("Others consume from these queues too; \(open + givenUp) orders are taken to be theirs")
                 return others
             }
-            lost = max(0, open - depth.messages)
+            lost = Self.lost(open: open, depth, letters: letters)
             if lost == 0 { break }
             do { try await Task.sleep(for: .milliseconds(100)) } catch { break }
         }

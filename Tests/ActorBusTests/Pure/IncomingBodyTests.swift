@@ -45,6 +45,12 @@ import Testing
                 == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
     }
 
+    /// A container may have TMPDIR in memory and a disk elsewhere.
+    @Test func aTemporaryFolderThatCannotBeUsedIsNotTheOnlyOne() {
+        #expect(SpoolFile.folders(temporary: "/dev/shm") == ["/dev/shm", "/var/tmp"])
+        #expect(SpoolFile.folders(temporary: nil) == ["/tmp", "/var/tmp"])
+    }
+
     @Test(arguments: [0, 1, 1000, frame, frame + 1, 3_000_000])
     func aBodyUpToTheLimitIsInMemory(size: Int) {
         let isSame = receive(size, storage(maximum: size)) == .bytes(Sample.bytes(size))

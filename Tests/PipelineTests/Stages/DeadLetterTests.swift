@@ -47,12 +47,33 @@ import Testing
         let earlier = DeadLetter(
             .exhausted, reason: "no carrier", attempts: 6, exchange: "payments", queue: .fulfillment,
             failedAt: Timestamp(clampingSeconds: 1_000_000_000))
-        let message = Self.letter.message(of: earlier.message(of: Message(body: [])))
+        // It comes back over the default exchange.
+        let again = DeadLetter(
+            .malformed, reason: "items is missing", attempts: 1, exchange: "", queue: .payment,
+            failedAt: Timestamp(clampingSeconds: 1_767_781_800))
+        let message = again.message(of: earlier.message(of: Message(body: [])))
         #expect(message.properties.headers["x-first-failed-at"] == "2001-09-09T01:46:40Z")
         #expect(message.properties.headers["x-reason"] == "items is missing")
         #expect(message.properties.headers["x-error"] == "malformed")
         #expect(message.properties.headers["x-attempts"] == 1)
         #expect(message.properties.headers["x-original-queue"] == "payment_processor_queue")
+    }
+
+    /// Nor what a producer says of failures: its message has not been in any queue of ours.
+    @Test func `a stranger's headers of our names are not believed`() {
+        let original = Message(
+            body: [],
+            properties: MessageProperties(headers: [
+                "x-buried-as": "note", "x-attempts": 7, "x-retries": 5, "x-first-failed-at": "2001-09-09T01:46:40Z",
+                "x-original-exchange": "elsewhere",
+            ]))
+        for form in [BurialForm.whole, .withoutProperties, .withoutHeaders] {
+            let headers = Self.letter.message(of: original, as: form).properties.headers
+            #expect(headers["x-buried-as"] == nil, "\(form)")
+            #expect(headers["x-attempts"] == 1 && headers["x-retries"] == nil, "\(form)")
+            #expect(headers["x-first-failed-at"] == "2026-01-07T10:30:00Z", "\(form)")
+            #expect(headers["x-original-exchange"] == "orders", "\(form)")
+        }
     }
 
     @Test func `goes back without why it failed, and keeps when it first did and where it came from`() {

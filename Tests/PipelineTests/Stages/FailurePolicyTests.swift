@@ -50,6 +50,29 @@ import Testing
                 == "payment_processor_queue.retry.\(name)")
     }
 
+    @Test func `a history is believed only of what came from a queue of ours`() {
+        let headers: FieldTable = [
+            "x-attempts": 9, "x-retries": 5, "x-first-failed-at": "2026-01-07T10:30:00Z",
+            "x-original-exchange": "orders",
+        ]
+        #expect(FailureHistory(of: headers, deliveredFrom: "") == FailureHistory(of: headers))
+        #expect(FailureHistory(of: headers, deliveredFrom: "orders") == .none)
+        #expect(Self.policy.step(after: FailureHistory(of: headers, deliveredFrom: "orders")) == .later(.seconds(1)))
+    }
+
+    /// Each attempt that is not confirmed in time may be one more copy.
+    @Test func `what is not confirmed is sent again in longer and longer intervals`() {
+        let pauses = (1...).lazy.compactMap { RetryPolicy.unconfirmed.pause(afterFailures: $0, jitter: 0) }
+        var (elapsed, attempts) = (Duration.zero, 0)
+        for pause in pauses {
+            elapsed += pause
+            guard elapsed < .seconds(3600) else { break }
+            attempts += 1
+        }
+        #expect(attempts < 35)
+        #expect(RetryPolicy.unconfirmed.pause(afterFailures: 20, jitter: 1) == .seconds(300))
+    }
+
     @Test func `a history is read from headers, whatever they hold`() {
         #expect(FailureHistory.none == Self.history(retries: 0))
         let whole = FailureHistory(of: [

@@ -6,7 +6,7 @@ import Testing
 
 /// Whatever a message brings along, it can be set aside, and made to wait, in bounded time.
 @Suite(.serialized) struct FailureRouterTests {
-    private static let queue = "payment_processor_queue"
+    static let queue = "payment_processor_queue"
 
     private static func failed(_ message: Message, exchange: String = "orders") -> FailedMessage {
         FailedMessage(
@@ -80,6 +80,18 @@ import Testing
             #expect(try await scene.router().tryLater(Self.failed(full)) == .deadLettered)
             let letter = try await scene.take(from: "\(Self.queue).dlq")
             #expect(letter.properties.headers["x-error"] == "exhausted")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a producer's own count of retries takes no attempt from its message`()
+        async throws
+    {
+        try await StageScene.with { scene in
+            let message = Message(body: [1], properties: MessageProperties(headers: ["x-retries": 5, "x-attempts": 7]))
+            #expect(try await scene.router().tryLater(Self.failed(message)) == .retried)
+            try await scene.waits(for: 1, in: Self.queue)
+            let back = try await scene.take(from: Self.queue)
+            #expect(back.properties.headers["x-retries"] == 1 && back.properties.headers["x-attempts"] == 1)
         }
     }
 

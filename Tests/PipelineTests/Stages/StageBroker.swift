@@ -51,7 +51,7 @@ struct StageScene: Sendable {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let declared = topology
         try await withConnection(to: configuration, topology: declared, logger: logger) { consuming in
-            try await withConnection(to: configuration, logger: logger) { publishing in
+            try await withConnection(to: configuration, topology: declared, logger: logger) { publishing in
                 let registry = PrometheusRegistry()
                 let metrics = WorkerMetrics(queues: PipelineQueue.allCases.map(\.rawValue), factory: registry)
                 let publisher = try await EventPublisher(

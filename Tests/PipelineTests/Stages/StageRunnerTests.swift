@@ -1,5 +1,6 @@
 import ActorBus
 import LocalBroker
+import Logging
 import Testing
 
 @testable import Pipeline
@@ -241,6 +242,73 @@ extension StageScene {
                 try await scene.waits(for: 1, in: "\(Self.queue).dlq")
             }
             #expect(scene.settled("requeued") == 0)
+        }
+    }
+
+    /// The exit code has to say what the operator must mend, not what came of it.
+    @Test(.timeLimit(.minutes(1))) func `a refusal that ends the service is told though the drain ran out of time`()
+        async throws
+    {
+        try await StageScene.with { scene in
+            try await scene.broker.rabbitmqctl([
+                "set_permissions", "-p", scene.virtualHost, "guest", ".*", "^(orders|payments)$", ".*",
+            ])
+            let error = await #expect(throws: AMQPError.self) {
+                try await scene.running(
+                    scene.payment(SilentGateway()), patience: .milliseconds(500), drainTimeout: .milliseconds(100)
+                ) { task in
+                    try await scene.publishOrder()
+                    try await eventually("it is in work") { scene.workInHand.count == 1 }
+                    try await scene.publisher.publish(Message(text: "no order"), to: StageScene.exchange)
+                    try await task.value
+                }
+            }
+            #expect(error?.code == .accessRefused, "\(String(describing: error))")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a message that was in work for too long does not outlive the drain`()
+        async throws
+    {
+        let retries = "\(Self.queue).retry.0.05"
+        try await StageScene.with { topology in
+            topology.queues.removeAll { $0.name == retries }
+            topology.queues.append(Queue(retries))
+        } _: { scene in
+            try await scene.broker.rabbitmqctl([
+                "set_policy", "-p", scene.virtualHost, "full", "[.]retry[.]0[.]05$",
+                #"{"max-length":0,"overflow":"reject-publish"}"#,
+            ])
+            let error = await #expect(throws: AMQPError.self) {
+                try await scene.running(
+                    scene.payment(SilentGateway()), drainTimeout: .milliseconds(300), handlerTimeout: .milliseconds(200)
+                ) { _ in
+                    try await scene.publishOrder()
+                    try await eventually("the refusal is told") { scene.publisher.refusal != nil }
+                }
+            }
+            #expect(error?.code == .drainTimedOut)
+            try await eventually("it is in hand no more") { scene.workInHand.count == 0 }
+            try await scene.waits(for: 1, in: Self.queue)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `once a right is missing for good nobody waits for it any longer`() async throws
+    {
+        try await StageScene.with { scene in
+            try await scene.broker.rabbitmqctl([
+                "set_permissions", "-p", scene.virtualHost, "guest", ".*", "^payments$", ".*",
+            ])
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            @Sendable func publish(patience: Duration) async throws {
+                try await PatientPublisher(scene.publisher, patience: patience, logger: logger).publish(
+                    Message(text: "an order"), to: StageScene.exchange, refusals: .steadfast, [:])
+            }
+            let patient = Task { try await publish(patience: .seconds(3600)) }
+            try await eventually("it waits") { scene.publisher.refusal != nil }
+            await #expect(throws: AMQPError.self) { try await publish(patience: .milliseconds(200)) }
+            let error = await #expect(throws: AMQPError.self) { try await patient.value }
+            #expect(error?.code == .accessRefused)
         }
     }
 }
