@@ -89,7 +89,7 @@ private func checkRetries(_ transcript: inout Transcript) {
         }
     }
     transcript.expect(
-        "the longest", RetryPolicy.inPlace.pause(afterFailures: 4, jitter: 1)?.nanoseconds, 800_000_000)
+        "the longest", RetryPolicy.inPlace.pause(afterFailures: 2, jitter: 1)?.nanoseconds, 200_000_000)
 }
 
 private func checkSpeed(_ transcript: inout Transcript) {
