@@ -109,7 +109,7 @@ extension AMQPConnection {
     }
 
     private static func queues(_ names: some Sequence<TopologyPart.Name>) -> [String] {
-        names.compactMap { if case .queue(let name) = $0 { name } else { nil } }
+        names.compactMap { if case .queue(let name) = $0 { name.text } else { nil } }
     }
 
     /// One line for all that is left out, since a node that is away takes many queues with it.

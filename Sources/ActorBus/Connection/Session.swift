@@ -85,8 +85,7 @@ final class Session {
         let deadline = Instant.now + configuration.connectTimeout
         try await withCheckedThrowingContinuation { connecting = ConnectAttempt(waiter: $0, deadline: deadline) }
         isConnected = true
-        sendBuffer.appendProtocolHeader()
-        let start = try await reply(on: control, deadline: deadline)
+        let start = try await reply(on: control, deadline: deadline) { sendBuffer.appendProtocolHeader() }
         guard case .connectionStart(let mechanisms, let properties) = start else {
             throw unexpected("connection.start")
         }
@@ -98,10 +97,11 @@ final class Session {
                 .loginRefused, "the broker at \(endpoint) offers \(mechanisms), and not PLAIN",
                 remedy: "allow PLAIN in the broker's auth_mechanisms")
         }
-        try send(configuration.login(password: password), on: control)
         let tune: IncomingMethod
         do {
-            tune = try await reply(on: control, deadline: deadline)
+            tune = try await reply(on: control, deadline: deadline) {
+                try send(configuration.login(password: password), on: control)
+            }
         } catch let error as AMQPError where error.replyCode == 403 {
             throw AMQPError(
                 .loginRefused, "the broker at \(endpoint) refused the user '\(configuration.user)'",
@@ -112,9 +112,10 @@ final class Session {
             throw unexpected("connection.tune")
         }
         try agree(channelMax: channelMax, frameMax: frameMax, heartbeat: seconds)
-        try send(.connectionOpen(virtualHost: configuration.virtualHost), on: control)
         do {
-            let openOk = try await reply(on: control, deadline: deadline)
+            let openOk = try await reply(on: control, deadline: deadline) {
+                try send(.connectionOpen(virtualHost: configuration.virtualHost), on: control)
+            }
             guard case .connectionOpenOk = openOk else { throw unexpected("connection.open-ok") }
         } catch let error as AMQPError where error.code == .connectionLimitReached {
             throw AMQPError(
@@ -196,13 +197,14 @@ final class Session {
     func call(
         _ method: OutgoingMethod, on channel: Channel, timeout: Duration? = nil
     ) async throws -> IncomingMethod {
-        if let closed = channel.closed { throw closed }
-        guard failure == nil else { throw lost }
-        // What comes behind a channel.close would find no channel, which ends the whole connection (504).
-        guard !channel.isClosing else { throw AMQPError(.connectionClosed, "the channel is being closed") }
-        if case .channelClose = method { channel.isClosing = true }
-        try send(method, on: channel)
-        let reply = try await reply(on: channel, deadline: Instant.now + (timeout ?? configuration.replyTimeout))
+        let deadline = Instant.now + (timeout ?? configuration.replyTimeout)
+        let reply = try await reply(on: channel, deadline: deadline) {
+            if let closed = channel.closed { throw closed }
+            // What comes behind a channel.close would find no channel, which ends the whole connection (504).
+            guard !channel.isClosing else { throw AMQPError(.connectionClosed, "the channel is being closed") }
+            if case .channelClose = method { channel.isClosing = true }
+            try send(method, on: channel)
+        }
         // The reply and the end may have come in one read, and then the end has been dealt with before this task goes
         // on.
         if let failure { throw failure }
@@ -242,16 +244,28 @@ final class Session {
     func close(timeout: Duration) async {
         guard failure == nil, isConnected else { return }
         do {
-            try send(.connectionClose(replyCode: 200, replyText: "done"), on: control)
-            _ = try await reply(on: control, deadline: Instant.now + timeout)
+            _ = try await reply(on: control, deadline: Instant.now + timeout) {
+                try send(.connectionClose(replyCode: 200, replyText: "done"), on: control)
+            }
         } catch {
             // The connection is going away either way; nothing depends on the broker's answer.
         }
     }
 
-    private func reply(on channel: Channel, deadline: Instant) async throws -> IncomingMethod {
-        if let failure { throw failure }
-        return try await withCheckedThrowingContinuation { channel.await($0, deadline: deadline) }
+    /// Sends something and waits for the reply to it. Both in one job: a task that prefers another executor is put off at any
+    /// call in between, and then the reply may come before anything waits for it.
+    private func reply(
+        on channel: Channel, deadline: Instant, to send: () throws -> Void
+    ) async throws -> IncomingMethod {
+        try await withCheckedThrowingContinuation { reply in
+            do {
+                if let failure { throw failure }
+                try send()
+                channel.await(reply, deadline: deadline)
+            } catch {
+                reply.resume(throwing: error)
+            }
+        }
     }
 
     private func forget(_ channel: Channel, _ error: AMQPError) {
