@@ -1,7 +1,7 @@
 # Every target is a short script in scripts/, or one command.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-arm setup-bench setup-deploy setup-image build run test test-brokers arm bench bench-pipeline lint sanitize
+.PHONY: help setup setup-tests setup-arm setup-bench setup-deploy setup-image build run test test-brokers rolling-check arm bench bench-pipeline lint sanitize
 .PHONY: deploy-check observe-check image image-check clean
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make setup          only installs what is missing"
 	@echo "make lint           checks the format of the sources and the scripts"
 	@echo "make sanitize       runs the tests under the address and the thread sanitizer"
+	@echo "make rolling-check  restarts the nodes of a cluster in turn while orders flow (ARGS as above)"
 	@echo "make arm            runs the checks of the 32-bit build for ARMv7 under QEMU; make test does too"
 	@echo "make bench          measures ActorBus beside other AMQP clients"
 	@echo "                    (flags: make bench ARGS=\"--quick\"; ARGS=--help shows them)"
@@ -49,6 +50,9 @@ test: setup-tests
 
 test-brokers: setup-tests
 	@scripts/test-brokers $(ARGS)
+
+rolling-check: setup-tests
+	@scripts/rolling-check $(ARGS)
 
 bench: setup-bench
 	@exec scripts/bench $(ARGS)

@@ -118,11 +118,16 @@ import Testing
         try await withQueue("again") { connection, queue in
             let body = Sample.bytes(60_000_000)
             let publisher = try await connection.publisher()
-            async let published: Void = publisher.publish(Message(body: body), to: "", routingKey: queue)
-            // As soon as it is under way.
-            try await eventually("the message is being written") { await connection.isWritingALargeMessage }
-            await connection.loseSession()
-            try await published
+            // As soon as it is under way: looked for on the connection's thread, in each of its turns.
+            let cut = Task(executorPreference: connection.taskExecutor) {
+                while await !connection.isWritingALargeMessage {
+                    try Task.checkCancellation()
+                    await Task.yield()
+                }
+                await connection.loseSession()
+            }
+            defer { cut.cancel() }
+            try await publisher.publish(Message(body: body), to: "", routingKey: queue)
             #expect(connection.status.recoveries == 1)
             var deliveries = connection.deliveries(from: queue, prefetch: 1).makeAsyncIterator()
             let delivery = try #require(try await deliveries.next())
