@@ -80,7 +80,8 @@ final class Channel {
             awaited.popFirst()?.reply.resume(returning: method)
         default:
             guard let waiter = awaited.popFirst() else {
-                throw AMQPError(.protocolViolation, "a reply on channel \(number) that nothing was asked for: \(method)")
+                throw AMQPError(
+                    .protocolViolation, "a reply on channel \(number) that nothing was asked for: \(method)")
             }
             waiter.reply.resume(returning: method)
         }
