@@ -168,9 +168,9 @@ import Testing
                 return frame.number == [60, 40] && channels.value == 1
             }
         }) { broker in
-            try await within(.seconds(30), "publishes beside one that is never answered") {
+            try await within(.seconds(60), "publishes beside one that is never answered") {
                 let connection = try await AMQPConnection.connect(broker.configuration)
-                let hasty = try await connection.publisher(window: 10, timeout: .seconds(8))
+                let hasty = try await connection.publisher(window: 10, timeout: .seconds(16))
                 let first = try await hasty.send(Message(text: "1"), to: "x")
                 // So long are the others' time-outs behind the first one's.
                 try await Task.sleep(for: .seconds(6))
@@ -183,8 +183,7 @@ import Testing
                 await connection.close()
             }
         }
-        // On a machine that is busy the others may find the second channel right away.
-        #expect(bodies.withLock { $0[1] }?.first == "1" && bodies.withLock { $0[2] } == ["2", "3", "4", "5"])
+        #expect(bodies.withLock { $0 } == [1: ["1", "2", "3", "4", "5"], 2: ["2", "3", "4", "5"]])
     }
 
     @Test func cancellationBeforeItIsWrittenSendsNothing() async throws {

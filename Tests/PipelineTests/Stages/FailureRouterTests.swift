@@ -97,14 +97,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(2))) func `what the broker has become too small for is buried as a note`() async throws {
         let broker = try await StageBroker.shared.value
-        // Holds for channels that are opened from now on. RabbitMQ 3 reads the first, RabbitMQ 4 the second.
-        func limit(_ bytes: Int) async throws {
-            try await broker.rabbitmqctl([
-                "eval",
-                "application:set_env(rabbit, max_message_size, \(bytes)), persistent_term:put(max_message_size, \(bytes)).",
-            ])
-        }
-        try await limit(1000)
+        try await broker.limitMessages(to: 1000)
         do {
             try await StageScene.with { scene in
                 let body = [UInt8](repeating: 7, count: 3 << 20)
@@ -133,9 +126,9 @@ import Testing
                 #expect(scene.publisher.refusal == nil)
             }
         } catch {
-            try await limit(128 << 20)
+            try await broker.limitMessages(to: 128 << 20)
             throw error
         }
-        try await limit(128 << 20)
+        try await broker.limitMessages(to: 128 << 20)
     }
 }

@@ -39,14 +39,7 @@ extension FailureRouterTests {
         async throws
     {
         let broker = try await StageBroker.shared.value
-        // Holds for channels that are opened from now on. RabbitMQ 3 reads the first, RabbitMQ 4 the second.
-        func limit(_ bytes: Int) async throws {
-            try await broker.rabbitmqctl([
-                "eval",
-                "application:set_env(rabbit, max_message_size, \(bytes)), persistent_term:put(max_message_size, \(bytes)).",
-            ])
-        }
-        try await limit(1000)
+        try await broker.limitMessages(to: 1000)
         do {
             try await StageScene.with { scene in
                 try await scene.running(PromptStage()) { _ in
@@ -56,10 +49,10 @@ extension FailureRouterTests {
                 #expect(scene.publisher.refusal == nil)
             }
         } catch {
-            try await limit(128 << 20)
+            try await broker.limitMessages(to: 128 << 20)
             throw error
         }
-        try await limit(128 << 20)
+        try await broker.limitMessages(to: 128 << 20)
     }
 
     /// Runs a stage over a connection whose spool has no folder yet.

@@ -144,3 +144,14 @@ struct Overdue: Error, CustomStringConvertible {
     let description: String
     init(_ what: String) { description = "not within twenty seconds: \(what)" }
 }
+
+extension LocalBroker {
+    /// Sets the largest message that the broker takes, in bytes, for channels that are opened from now on. RabbitMQ 3 reads the first
+    /// of the two settings, RabbitMQ 4 the second.
+    func limitMessages(to bytes: Int) async throws {
+        try await rabbitmqctl([
+            "eval",
+            "application:set_env(rabbit, max_message_size, \(bytes)), persistent_term:put(max_message_size, \(bytes)).",
+        ])
+    }
+}
