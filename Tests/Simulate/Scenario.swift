@@ -118,19 +118,19 @@ struct Scenario: Sendable {
             repeat {
                 let node = Int(upTo(UInt64(nodes) - 1))
                 let kind: Fault.Kind =
-                    switch upTo(9) {
+                    switch upTo(10) {
                     case 0, 1: .reset(node: node)
                     case 2: .silence(node: node)
                     case 3: .down(node: node, duration(15_000))
                     case 4: .frozen(node: node, duration(25_000))
                     case 5: .nameless(node: node, duration(10_000))
                     case 6, 7: .closedByOperator
-                    case 8: .deleted(queue: Int(upTo(queueCount - 1)))
+                    case 8, 9: .deleted(queue: Int(upTo(queueCount - 1)))
                     default: .alarm(duration(20_000))
                     }
                 faults.append(Fault(at: moment, kind: kind))
-                moment += duration(chance(50) ? 50 : 1_000)
-            } while chance(50)
+                moment += duration(chance(60) ? 20 : 1_000)
+            } while chance(60)
         }
         cuts = chance(50) ? upTo(60) : 0
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 /// Searches for faults of the client: random users of it against random faults of network and broker, in virtual time. Each
 /// seed is a run of its own, and the same seed gives the same run.
@@ -24,6 +25,7 @@ import ArgumentParser
             guard !report.findings.isEmpty else { continue }
             failed.append(seed)
             print("seed \(seed): \(report.findings.prefix(3).joined(separator: "\n    "))")
+            fflush(nil)
         }
         let took = began.duration(to: clock.now)
         print(

@@ -29,6 +29,9 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
     /// How long a step takes at most, in nanoseconds: time passes while there is work, too.
     private static let longestStep: UInt64 = 2_000
 
+    /// In a second of virtual time: jobs, turns and timers.
+    private static let mostSteps: UInt64 = 2_000_000
+
     init(random: SeededGenerator, isTold: Bool) {
         self.random = random
         trace = Trace(isTold: isTold)
@@ -82,14 +85,19 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
         case quiet
         /// So much time has passed.
         case overdue
+        /// So much was done in one second of virtual time that it would never be over.
+        case busy
     }
 
     /// Runs until `isDone`, or until nothing more can happen, or the clock would pass `limit`.
     func run(until limit: Instant, _ isDone: () -> Bool) -> End {
         runner = pthread_self()
         defer { runner = nil }
+        var (second, stepsBefore) = (now.nanoseconds, steps)
         while !isDone() {
             if now > limit { return .overdue }
+            if now.nanoseconds - second >= 1_000_000_000 { (second, stepsBefore) = (now.nanoseconds, steps) }
+            if steps - stepsBefore > Self.mostSteps { return .busy }
             if step() { continue }
             guard let next = nextMoment else { return .quiet }
             if next > limit { return .overdue }
@@ -108,6 +116,7 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
     private func step() -> Bool {
         if let timer = timers.takeDue(at: now) {
             trace.note(1)
+            steps += 1
             timer.action()
             return true
         }

@@ -50,10 +50,13 @@ public final class SimulatedWorld: Sendable {
         let end = scheduler.run(until: scheduler.now + limit) { outcome.result != nil }
         defer { scheduler.abandon() }
         guard let result = outcome.result else {
-            throw SimulationFailure(
-                end == .quiet
-                    ? "after \(elapsed) of virtual time the run waits for something that can never happen"
-                    : "the run was not over after \(limit) of virtual time")
+            let words =
+                switch end {
+                case .quiet: "after \(elapsed) of virtual time the run waits for something that can never happen"
+                case .busy: "after \(elapsed) of virtual time the run is busy without end"
+                case .overdue, .done: "the run was not over after \(limit) of virtual time"
+                }
+            throw SimulationFailure(words)
         }
         _ = scheduler.run(until: scheduler.now + Self.aftermath) { false }
         remains.withLock { $0 = scheduler.threads.map { "the thread of '\($0.name)' \($0.number)" } }
