@@ -33,8 +33,8 @@ public final class SimulatedBroker: Sendable {
     /// The RabbitMQ that it behaves like.
     public let version: RabbitMQVersion
     let core: Lock<Core>
-    /// Where it serves; zero when it does not.
-    let loopbackPort = Lock<UInt16>(0)
+    /// Where it serves; nil where it does not.
+    let place = Lock<(endpoint: ConnectionConfiguration.Endpoint, world: World)?>(nil)
     let changes = ChangeCounter()
 
     /// What the lock guards.
