@@ -62,8 +62,8 @@ import Testing
     @Test func whatIsNotSimulatedIsRefused() throws {
         let broker = broker()
         for arguments: Operation.Arguments in [
-            [("x-queue-type", .text("stream"))], [("x-max-priority", .int(3))],
-            [("x-queue-type", .text("quorum")), ("x-overflow", .text("reject-publish"))],
+            [("x-queue-type", .text("stream"))],
+            [("x-queue-type", .text("quorum")), ("x-consumer-disconnected-timeout", .int(1))],
         ] {
             let client = try client(broker)
             _ = texts(client)

@@ -377,15 +377,30 @@ final class ServerSession {
 
     // MARK: Output
 
+    /// Gives a property list that has no header table an empty one.
+    private static func addEmptyHeaders(to properties: inout [UInt8]) {
+        guard properties.count >= 2, properties[0] & 0x20 == 0 else { return }
+        var position = 2
+        // Content type and content encoding stand before it.
+        for flag: UInt8 in [0x80, 0x40] where properties[0] & flag != 0 {
+            guard position < properties.count else { return }
+            position += 1 + Int(properties[position])
+        }
+        guard position <= properties.count else { return }
+        properties[0] |= 0x20
+        properties.insert(contentsOf: [0, 0, 0, 0], at: position)
+    }
+
     private func send(_ method: ServerMethod, on channel: UInt16, content: Content? = nil) {
         lastSent = clock
         do {
             try codec.append(method, channel: channel, frameMax: frameMax, to: &output)
             guard let content else { return }
-            let properties =
+            var properties =
                 if let encoded = content.encodedProperties { encoded } else {
                     try codec.encodeProperties(content.properties)
                 }
+            if content.keepsEmptyHeaders { Self.addEmptyHeaders(to: &properties) }
             codec.appendContent(
                 encodedProperties: properties, body: content.body, channel: channel, frameMax: frameMax, to: &output)
         } catch {

@@ -16,15 +16,20 @@ final class BrokerModel {
     private(set) var alarms: Set<Alarm> = []
     /// How long a delivery may wait for its settlement, in milliseconds; nil for no limit.
     var consumerTimeout: Int64? = 1_800_000
+    /// The largest body, in bytes.
+    var maximumMessageSize: Int
     var record = BrokerRecord()
     private var connections: [ConnectionModel] = []
     private var connectionCount: UInt64 = 0
     private var nameCount: UInt64 = 0
     private var messageCount: UInt64 = 0
+    private var consumerCount: UInt64 = 0
+    private var publisherCount: UInt64 = 0
 
     init(version: RabbitMQVersion, epoch: Int64) {
         self.version = version
         self.epoch = epoch
+        maximumMessageSize = version.maximumMessageSize
         addHost("/")
         users["guest"] = BrokerUser(name: "guest", password: "guest", permissions: ["/": .init()])
     }
@@ -92,6 +97,16 @@ final class BrokerModel {
     }
 
     // MARK: Names
+
+    func nextConsumerNumber() -> UInt64 {
+        consumerCount += 1
+        return consumerCount
+    }
+
+    func nextPublisherNumber() -> UInt64 {
+        publisherCount += 1
+        return publisherCount
+    }
 
     func nextMessageNumber() -> UInt64 {
         messageCount += 1

@@ -105,8 +105,8 @@ extension ChannelModel {
                 try Equivalence.check(
                     "auto_delete", of: known.resource, is: known.autoDelete, asked: declare.autoDelete)
                 try Equivalence.check(
-                    arguments: QueueArguments.known(to: known.options.kind), of: known.resource, is: known.arguments,
-                    asked: arguments)
+                    arguments: QueueArguments.known(to: known.options.kind, in: broker.version), of: known.resource,
+                    is: known.arguments, asked: arguments)
                 queue = known
             } else {
                 queue = try new(name, declare, durable: durable, arguments: arguments, host: host)

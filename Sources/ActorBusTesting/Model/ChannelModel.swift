@@ -14,6 +14,8 @@ final class ChannelModel {
     private var nextDeliveryTag: UInt64 = 1
     private var unsettled: [Unsettled] = []
     private var consumers: [String: (consumer: QueueConsumer, queue: QueueModel)] = [:]
+    /// Who it is to the quorum queues that it publishes to.
+    let publisher: UInt64
 
     /// A delivery that waits for its settlement.
     struct Unsettled {
@@ -23,11 +25,14 @@ final class ChannelModel {
         /// Nil for what basic.get took.
         var consumer: QueueConsumer?
         var since: Int64
+        /// Given back already, since it was not settled in time; the client may settle it still.
+        var isLate = false
     }
 
     init(number: UInt16, connection: ConnectionModel) {
         self.number = number
         self.connection = connection
+        publisher = connection.broker.nextPublisherNumber()
     }
 
     var broker: BrokerModel { connection.broker }
@@ -67,24 +72,25 @@ final class ChannelModel {
             send(.basicQosOk)
         case .basicConsume(let consume): try self.consume(consume, host: host)
         case .basicCancel(let consumerTag, let noWait): cancel(consumerTag, noWait: noWait)
-        case .basicCancelOk, .channelFlowOk: break
+        case .basicCancelOk(let consumerTag): cancel(consumerTag, noWait: true)
+        case .channelFlowOk: break
         case .basicGet(let queue, let noAck): try get(queue, noAck: noAck, host: host)
         case .basicAck(let tag, let multiple):
-            for group in try take(tag, multiple: multiple) {
+            for group in settlable(try take(tag, multiple: multiple)) {
                 broker.record.settled(group, as: .acknowledged)
                 group[0].queue.acknowledge(group.count, of: group[0].consumer)
             }
         case .basicNack(let tag, let multiple, let requeue):
-            settle(try take(tag, multiple: multiple), requeue: requeue, .nack)
+            settle(settlable(try take(tag, multiple: multiple)), requeue: requeue, .nack)
         case .basicReject(let tag, let requeue):
-            settle(try take(tag, multiple: false), requeue: requeue, .reject)
+            settle(settlable(try take(tag, multiple: false)), requeue: requeue, .reject)
         case .basicRecover(let requeue), .basicRecoverAsync(let requeue):
             if !requeue { throw ReplyError(.notImplemented, "requeue=false") }
             let all = unsettled
             unsettled = []
             // A channel hands out what queues send it only after it has answered.
             if case .basicRecover = method { send(.basicRecoverOk) }
-            settle(Self.grouped(all), requeue: true, .recover)
+            settle(settlable(Self.grouped(all)), requeue: true, .recover)
         case .channelFlow(let active):
             if !active { throw ReplyError(.notImplemented, "active=false") }
             send(.channelFlowOk(active: true))
@@ -119,8 +125,9 @@ final class ChannelModel {
     }
 
     func returnUnsettled() {
-        let entries = unsettled
+        let entries = unsettled.filter { !$0.isLate }
         unsettled = []
+        for queue in connection.host.sortedQueues { queue.forget(publisher: publisher) }
         for group in Self.grouped(entries) {
             broker.record.settled(group, as: .returned)
             group[0].queue.takeBack(group.map(\.entry), of: group[0].consumer, because: .channelGone)
@@ -132,10 +139,12 @@ final class ChannelModel {
     private func publish(
         _ content: BrokerMessage, to exchangeName: String, routingKey: String, mandatory: Bool, host: VirtualHost
     ) throws(ReplyError) {
-        let limit = broker.version.maximumMessageSize
+        let limit = broker.maximumMessageSize
         if content.body.count > limit {
+            let largest = RabbitMQVersion.largestMessageSize
             throw .preconditionFailed(
-                "message size \(content.body.count) is larger than configured max size \(limit)")
+                "message size \(content.body.count) is larger than \(limit == largest ? "" : "configured ")max size \(limit)"
+            )
         }
         try connection.check(.write, exchange: exchangeName, host: host)
         let exchange = try host.exchange(exchangeName)
@@ -147,19 +156,17 @@ final class ChannelModel {
             throw .preconditionFailed(
                 "user_id property set to '\(user)' but authenticated user was '\(connection.user.name)'")
         }
-        if content.properties.headers["CC"] != nil || content.properties.headers["BCC"] != nil {
-            throw .notSimulated("the header CC or BCC")
-        }
         var message = content
         message.number = broker.nextMessageNumber()
         message.exchange = exchangeName
-        message.routingKeys = [routingKey]
-        let queues = host.route(message)
-        if message.properties.priority != nil, broker.version != .threeTen,
-            queues.contains(where: { $0.options.kind == .quorum })
-        {
-            throw .notSimulated("a priority in a quorum queue of RabbitMQ \(broker.version.rawValue)")
+        message.blindKeys = try Self.keys(in: "BCC", of: content)
+        message.routingKeys = [routingKey] + (try Self.keys(in: "CC", of: content)) + message.blindKeys
+        if message.properties.headers["BCC"] != nil {
+            message.properties.headers["BCC"] = nil
+            message.encodedProperties = nil
+            message.hasLostHeader = true
         }
+        let queues = host.route(message)
         if isConfirming { publishSequence += 1 }
         let sequence = publishSequence
         if queues.isEmpty, mandatory {
@@ -167,16 +174,28 @@ final class ChannelModel {
                 .basicReturn(
                     replyCode: ReplyCode.noRoute.rawValue, replyText: ReplyCode.noRoute.name, exchange: exchangeName,
                     routingKey: routingKey),
-                on: number, content: Content(message.properties, message.encodedProperties, message.body))
+                on: number, content: message.content())
         }
         broker.record.published(message, queues: queues.map(\.name))
         var isRefused = false
-        for queue in queues where !queue.publish(message) { isRefused = true }
+        for queue in queues where !queue.publish(message, from: publisher) { isRefused = true }
         if isConfirming {
             send(
                 isRefused
                     ? .basicNack(deliveryTag: sequence, multiple: false)
                     : .basicAck(deliveryTag: sequence, multiple: false))
+        }
+    }
+
+    /// Further routing keys, which a header names.
+    private static func keys(in header: String, of message: BrokerMessage) throws(ReplyError) -> [String] {
+        switch message.properties.headers[header] {
+        case nil: return []
+        case .array(let values)?:
+            return values.compactMap { if case .string(let key) = $0 { key } else { nil } }
+        case let value?:
+            throw .preconditionFailed(
+                "invalid message: {unacceptable_type_in_header,\"\(header)\",\(ErlangTerm.typeName(value))}")
         }
     }
 
@@ -206,9 +225,11 @@ final class ChannelModel {
         try connection.check(.read, queue: name, host: host)
         let queue = try connection.accessible(name, host: host)
         let priority = try Self.priority(consume.arguments, resource: queue.resource)
+        let timeout = try Self.timeout(consume.arguments, of: queue)
         let tag = consume.consumerTag.isEmpty ? broker.nextName("amq.ctag-") : consume.consumerTag
         let consumer = QueueConsumer(
-            tag: tag, channel: self, noAck: consume.noAck, prefetch: prefetch, priority: priority)
+            number: broker.nextConsumerNumber(), tag: tag, channel: self, noAck: consume.noAck, prefetch: prefetch,
+            priority: priority, timeout: timeout)
         let isAnswered = !consume.noWait
         try queue.add(consumer, exclusive: consume.exclusive) {
             consumers[tag] = (consumer, queue)
@@ -223,6 +244,29 @@ final class ChannelModel {
                 "invalid arg 'x-priority' for \(resource): \"expected integer, got \(ErlangTerm.typeName(value))\"")
         }
         return priority
+    }
+
+    /// How long a delivery to a consumer may wait for its settlement, where its queue sees to that.
+    private static func timeout(_ arguments: FieldTable, of queue: QueueModel) throws(ReplyError) -> Int64? {
+        let version = queue.broker.version
+        guard version.queuesHaveConsumerTimeouts else { return nil }
+        let value = arguments["x-consumer-timeout"]
+        guard queue.isQuorum else {
+            guard value == nil else {
+                throw .preconditionFailed(
+                    "invalid arg 'x-consumer-timeout' for \(queue.resource) of queue type rabbit_classic_queue")
+            }
+            return nil
+        }
+        guard let value else { return queue.options.consumerTimeout ?? queue.broker.consumerTimeout }
+        func invalid(_ reason: String) -> ReplyError {
+            .preconditionFailed("invalid arg 'x-consumer-timeout' for \(queue.resource): \(reason)")
+        }
+        guard let timeout = ErlangTerm.integer(value) else {
+            throw invalid("\"expected integer, got \(ErlangTerm.typeName(value))\"")
+        }
+        if timeout < 0 { throw invalid("{value_negative,\(timeout)}") }
+        return timeout
     }
 
     private func cancel(_ tag: String, noWait: Bool) {
@@ -241,12 +285,11 @@ final class ChannelModel {
     func deliver(_ entry: QueueEntry, to consumer: QueueConsumer, from queue: QueueModel) {
         let tag = nextTag()
         let message = entry.message
-        let (properties, encoded) = message.delivered(with: queue.counts(of: entry))
         connection.send(
             .basicDeliver(
                 consumerTag: consumer.tag, deliveryTag: tag, redelivered: entry.wasDelivered,
                 exchange: message.exchange, routingKey: message.routingKey),
-            on: number, content: Content(properties, encoded, message.body))
+            on: number, content: message.content(with: queue.counts(of: entry)))
         keep(entry, tag: tag, queue: queue, consumer: consumer, noAck: consumer.noAck)
     }
 
@@ -263,12 +306,11 @@ final class ChannelModel {
         guard let entry = queue.get(noAck: noAck) else { return send(.basicGetEmpty) }
         let tag = nextTag()
         let message = entry.message
-        let (properties, encoded) = message.delivered(with: queue.counts(of: entry, forGet: true))
         connection.send(
             .basicGetOk(
                 deliveryTag: tag, redelivered: entry.wasDelivered, exchange: message.exchange,
                 routingKey: message.routingKey, messages: UInt32(queue.readyCount)),
-            on: number, content: Content(properties, encoded, message.body))
+            on: number, content: message.content(with: queue.counts(of: entry, forGet: true)))
         keep(entry, tag: tag, queue: queue, consumer: nil, noAck: noAck)
     }
 
@@ -325,40 +367,67 @@ final class ChannelModel {
         }
     }
 
-    // MARK: Time
-
-    /// When the oldest delivery has waited too long for its settlement.
-    var nextDeadline: Int64? {
-        guard let timeout = broker.consumerTimeout else { return nil }
-        return unsettled.first { isTimed($0) }.map { $0.since + timeout }
-    }
-
-    func passTime() {
-        guard state == .open, let deadline = nextDeadline, deadline <= broker.now,
-            let timeout = broker.consumerTimeout
-        else { return }
-        switch broker.version.consumerTimeout {
-        case .closesChannel:
-            let advice = "This timeout value can be configured, see consumers doc guide to learn more"
-            close(
-                for: .preconditionFailed(
-                    "delivery acknowledgement on channel \(number) timed out. Timeout value used: \(timeout) ms. "
-                        + advice),
-                method: 0)
-        case .cancelsQuorumConsumer:
-            guard let late = unsettled.first(where: { isTimed($0) }), let consumer = late.consumer else { return }
-            let entries = unsettled.filter { $0.consumer === consumer }
-            unsettled.removeAll { $0.consumer === consumer }
-            consumerIsGone(consumer)
-            late.queue.remove { $0 === consumer }
-            late.queue.takeBack(entries.map(\.entry), of: consumer, because: .consumerTimeout)
+    /// Of what the client settles, what it has not settled too late.
+    private func settlable(_ groups: [[Unsettled]]) -> [[Unsettled]] {
+        groups.compactMap { group in
+            let late = group.filter(\.isLate)
+            if !late.isEmpty, let consumer = group[0].consumer {
+                group[0].queue.settleLate(late.map(\.tag), of: consumer)
+            }
+            let rest = group.filter { !$0.isLate }
+            return rest.isEmpty ? nil : rest
         }
     }
 
-    private func isTimed(_ entry: Unsettled) -> Bool {
+    // MARK: Time
+
+    /// When a delivery has waited too long for its settlement.
+    var nextDeadline: Int64? {
         switch broker.version.consumerTimeout {
-        case .closesChannel: true
-        case .cancelsQuorumConsumer: entry.queue.options.kind == .quorum && entry.consumer != nil
+        case .closesChannel:
+            guard let timeout = broker.consumerTimeout else { return nil }
+            return unsettled.first.map { $0.since + timeout }
+        case .cancelsQuorumConsumer: return unsettled.compactMap { Self.deadline(of: $0) }.min()
+        }
+    }
+
+    func passTime() {
+        guard state == .open, let deadline = nextDeadline, deadline <= broker.now else { return }
+        switch broker.version.consumerTimeout {
+        case .closesChannel: close(for: timedOut(broker.consumerTimeout ?? 0), method: 0)
+        case .cancelsQuorumConsumer: giveBackWhatIsLate()
+        }
+    }
+
+    private func timedOut(_ timeout: Int64) -> ReplyError {
+        .preconditionFailed(
+            "delivery acknowledgement on channel \(number) timed out. Timeout value used: \(timeout) ms. "
+                + "This timeout value can be configured, see consumers doc guide to learn more")
+    }
+
+    private static func deadline(of entry: Unsettled) -> Int64? {
+        guard !entry.isLate, entry.queue.isQuorum else { return nil }
+        guard let consumer = entry.consumer else { return entry.queue.getTimeout.map { entry.since + $0 } }
+        return consumer.timeout.map { entry.since + $0 }
+    }
+
+    /// A quorum queue takes back what has not been settled in time, and tells the consumer to go. Its tag is taken, and
+    /// what it has is its own, until it has gone.
+    private func giveBackWhatIsLate() {
+        var late: [Unsettled] = []
+        for index in unsettled.indices {
+            guard let deadline = Self.deadline(of: unsettled[index]), deadline <= broker.now else { continue }
+            unsettled[index].isLate = true
+            late.append(unsettled[index])
+        }
+        for group in Self.grouped(late) {
+            let (queue, consumer) = (group[0].queue, group[0].consumer)
+            for entry in group { consumer?.late.insert(entry.tag) }
+            broker.record.settled(group, as: .returned)
+            queue.takeBack(group.map(\.entry), of: consumer, because: .consumerTimeout)
+            guard let consumer, consumers[consumer.tag]?.consumer === consumer, connection.wantsCancelNotifications
+            else { return close(for: timedOut(-1), method: 0) }
+            send(.basicCancel(consumerTag: consumer.tag))
         }
     }
 

@@ -5,11 +5,16 @@ struct Content {
     var properties: MessageProperties
     var encodedProperties: [UInt8]?
     var body: [UInt8]
+    /// Whether a header table that has become empty is written as such, and not left out.
+    var keepsEmptyHeaders: Bool
 
-    init(_ properties: MessageProperties, _ encodedProperties: [UInt8]?, _ body: [UInt8]) {
+    init(
+        _ properties: MessageProperties, _ encodedProperties: [UInt8]?, _ body: [UInt8], keepsEmptyHeaders: Bool = false
+    ) {
         self.properties = properties
         self.encodedProperties = encodedProperties
         self.body = body
+        self.keepsEmptyHeaders = keepsEmptyHeaders
     }
 }
 

@@ -51,6 +51,7 @@ enum Operation {
 
     struct Properties {
         var headers: Arguments = []
+        var priority: UInt8?
         var expiration: String?
         var userID: String?
 
@@ -62,6 +63,10 @@ enum Operation {
                 rest = rest.table(headers)
             }
             rest = rest.u8(2)
+            if let priority {
+                flags |= 1 << 11
+                rest = rest.u8(priority)
+            }
             if let expiration {
                 flags |= 1 << 8
                 rest = rest.short(expiration)
