@@ -4,7 +4,7 @@ extension SimulatedBroker {
     /// Waits until `condition` holds of the broker, which is asked again after everything that a connection has said and
     /// whenever time has done something.
     ///
-    /// Bound it by a time limit of the test. Only for a broker that ``withSimulatedBroker(version:_:)`` serves.
+    /// Bound it by a time limit of the test. Only for a broker that ``withSimulatedBroker(version:nodes:_:)`` serves.
     /// - Throws: `CancellationError` when the task is cancelled.
     public func wait(until condition: (SimulatedBroker) -> Bool) async throws {
         while true {

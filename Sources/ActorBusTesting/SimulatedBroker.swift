@@ -15,26 +15,33 @@ public import ActorBus
 ///
 /// Use it from any thread.
 ///
+/// ## Faults
+/// ``kill(node:losingUnsynced:)``, ``start(node:)``, ``freeze(node:)``, ``thaw(node:)``, ``close(_:as:reason:)``,
+/// ``deleteQueue(_:virtualHost:)``, ``setMemoryAlarm(_:)`` and the like do to it what befalls a broker. It has as many
+/// nodes as it was made with: the classic queues of one that is killed are away until it starts, quorum queues go on
+/// where most of their members are left.
+///
 /// ## What it does not cover
 /// A client that asks for one of these is refused with 540 `NOT_IMPLEMENTED` and a text that ends in "is not simulated";
 /// nothing is accepted and then left undone.
-/// - Streams; priority queues (`x-max-priority`), and priorities in the quorum queues of RabbitMQ 4; the dead letter
-///   strategy `at-least-once`; `reject-publish` on quorum queues, and `x-max-length-bytes` on those of 4.3; `x-queue-version`; limits of memory
-///   (`x-max-in-memory-…`); time-outs of single queues (`x-consumer-timeout`).
-/// - Transactions (class `tx`), a prefetch shared by a channel's consumers (`basic.qos` with `global`), the headers `CC`
-///   and `BCC`, direct reply-to, credentials renewed on an open connection.
+/// - Streams; `x-max-length-bytes` on the quorum queues of RabbitMQ 4.3; delayed retries (`x-delayed-retry-…`) and
+///   `x-consumer-disconnected-timeout`.
+/// - Transactions (class `tx`), a prefetch shared by a channel's consumers (`basic.qos` with `global`), direct reply-to,
+///   credentials renewed on an open connection.
 /// - Exchange types of plugins, which RabbitMQ without them refuses too (503).
 /// - Methods and content headers that are malformed, or whose tables stand more than 32 deep in one another.
 ///
-/// Not there at all, so that no client can ask for it: policies, clusters and the loss of what is not durable at a
-/// restart, the management interface, TLS, AMQP 1.0. No queue is ever slow: a confirm, a delivery and what a queue
-/// counts are always what they are once RabbitMQ has come to rest.
+/// Not there at all, so that no client can ask for it: policies, topic permissions, mirrored classic queues, the
+/// management interface, TLS, AMQP 1.0. No queue is ever slow: a delivery and what a queue counts are always what they
+/// are once RabbitMQ has come to rest, and so is a confirm, unless ``setSyncTime(_:)`` says otherwise. Leaders of quorum
+/// queues move at once. RabbitMQ 3.10 and 4.0 look once a minute for what has not been settled in time, the simulated
+/// broker at the deadline.
 public final class SimulatedBroker: Sendable {
     /// The RabbitMQ that it behaves like.
     public let version: RabbitMQVersion
     let core: Lock<Core>
-    /// Where it serves; zero when it does not.
-    let loopbackPort = Lock<UInt16>(0)
+    /// Where its nodes serve; empty when they do not.
+    let loopbackPorts = Lock<[UInt16]>([])
     let changes = ChangeCounter()
 
     /// What the lock guards.
@@ -49,18 +56,19 @@ public final class SimulatedBroker: Sendable {
     }
 
     /// A broker with the virtual host `/` and the user `guest`, whose password is `guest`.
-    public init(version: RabbitMQVersion = .fourThree) {
+    ///
+    /// - Parameter nodes: how many nodes its cluster has; one where it is less.
+    public init(version: RabbitMQVersion = .fourThree, nodes: Int = 1) {
         self.version = version
         // A Monday in 2026; the broker's clock begins there in every run.
-        core = Lock(Core(model: BrokerModel(version: version, epoch: 1_767_600_000_000)))
+        core = Lock(Core(model: BrokerModel(version: version, epoch: 1_767_600_000_000, nodes: nodes)))
     }
 
     /// Lets time pass for the broker at once: messages and queues expire, deliveries that are unsettled time out.
     /// Heartbeats do not go by this clock.
     public func advance(by duration: Duration) {
-        let (seconds, attoseconds) = duration.components
         core.withLock { core in
-            let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
+            let milliseconds = duration.wholeMilliseconds
             core.lead += milliseconds
             core.model.advance(to: core.model.now + milliseconds)
             core.changed()
@@ -176,46 +184,17 @@ public final class SimulatedBroker: Sendable {
                 })
         }
     }
+}
 
-    /// Raises or ends the memory alarm: connections that publish are blocked, and read no more from.
-    public func setMemoryAlarm(_ isOn: Bool) {
-        core.withLock { core in
-            core.model.set(.memory, isOn)
-            core.changed()
-        }
-    }
-
-    /// How long a delivery may wait for its settlement; nil for no limit. RabbitMQ's own half an hour holds at first.
-    /// It looks once a minute, the simulated broker at the deadline.
-    public func setConsumerTimeout(_ timeout: Duration?) {
-        core.withLock { core in
-            core.model.consumerTimeout = timeout.map {
-                let (seconds, attoseconds) = $0.components
-                return seconds * 1000 + attoseconds / 1_000_000_000_000_000
-            }
-        }
-    }
-
-    /// Deletes a queue, as `rabbitmqctl delete_queue` does: its consumers are told, its messages are gone.
-    public func deleteQueue(_ queue: String, virtualHost: String = "/") {
-        core.withLock { core in
-            guard let host = core.model.hosts[virtualHost], let queue = host.queues[queue] else { return }
-            host.delete(queue)
-            core.changed()
-        }
-    }
-
-    /// Closes every connection with 320, as `rabbitmqctl close_all_connections` does.
-    public func closeAllConnections(reason: String = "closed by the test") {
-        core.withLock { core in
-            core.model.closeAllConnections(reason: reason)
-            core.changed()
-        }
+extension Duration {
+    var wholeMilliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
     }
 }
 
 extension BrokerMessage {
-    fileprivate var forUsers: Message { Message(body: body, properties: properties) }
+    var forUsers: Message { Message(body: body, properties: properties) }
 }
 
 extension BrokerRecord.Settlement {

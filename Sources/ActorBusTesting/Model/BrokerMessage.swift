@@ -8,8 +8,8 @@ struct BrokerMessage {
     var exchange: String
     /// The routing key, and those of the headers `CC` and `BCC`.
     var routingKeys: [String]
-    /// Those of the header `BCC`, which nobody is told of.
-    var blindKeys: [String] = []
+    /// How many of them, at the end, are of the header `BCC`, which nobody is told of.
+    var blindKeyCount = 0
     var properties: MessageProperties
     /// The properties as the publisher wrote them, which are relayed untouched; nil once the broker has changed them.
     var encodedProperties: [UInt8]?

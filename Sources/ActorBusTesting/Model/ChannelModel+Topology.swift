@@ -100,6 +100,7 @@ extension ChannelModel {
             try connection.check(.configure, queue: name, host: host)
             let durable = declare.durable && !declare.exclusive
             if let known = host.queues[name] {
+                if known.availability == .away { throw known.absence }
                 try connection.checkOwner(of: known, strict: true, exclusive: declare.exclusive)
                 try Equivalence.check("durable", of: known.resource, is: known.durable, asked: durable)
                 try Equivalence.check(
@@ -141,7 +142,8 @@ extension ChannelModel {
         }
         return QueueModel(
             name: name, virtualHost: host, durable: durable, autoDelete: declare.autoDelete,
-            owner: declare.exclusive ? connection.number : nil, arguments: arguments, options: options)
+            owner: declare.exclusive ? connection.number : nil, arguments: arguments, options: options,
+            node: connection.node)
     }
 
     private func delete(
@@ -150,6 +152,7 @@ extension ChannelModel {
         try connection.check(.configure, queue: name, host: host)
         var count = 0
         if let queue = host.queues[name] {
+            if queue.availability == .away { throw queue.absence }
             try connection.checkOwner(of: queue, strict: false, exclusive: false)
             if queue.options.kind == .quorum, ifUnused || ifEmpty {
                 let flag = ifUnused ? "if-unused" : "if-empty"

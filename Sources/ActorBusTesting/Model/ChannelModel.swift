@@ -11,6 +11,12 @@ final class ChannelModel {
     var lastQueue = ""
     private(set) var isConfirming = false
     private var publishSequence: UInt64 = 0
+    /// Publishes whose confirm is still out, in their order.
+    private var unconfirmed: [Unconfirmed] = []
+    /// What the client has said while the channel waited for a queue.
+    private var waiting: [Incoming] = []
+    /// When the channel waits no longer.
+    private var waitEnd: Int64?
     private var nextDeliveryTag: UInt64 = 1
     private var unsettled: [Unsettled] = []
     private var consumers: [String: (consumer: QueueConsumer, queue: QueueModel)] = [:]
@@ -29,6 +35,24 @@ final class ChannelModel {
         var isLate = false
     }
 
+    /// What a client has said.
+    struct Incoming {
+        var method: ClientMethod
+        var number: UInt32
+        var content: BrokerMessage?
+    }
+
+    private struct Unconfirmed {
+        var sequence: UInt64
+        /// Queues that are silent.
+        var silentQueues: Int
+        /// When the others have it on disk.
+        var syncedAt: Int64
+        var isRefused: Bool
+        /// The classic queues that have it.
+        var queues: [String]
+    }
+
     init(number: UInt16, connection: ConnectionModel) {
         self.number = number
         self.connection = connection
@@ -40,8 +64,53 @@ final class ChannelModel {
 
     func send(_ method: ServerMethod) { connection.send(method, on: number) }
 
+    /// Does what a client says, or waits with it while a queue that it is about is silent.
+    func receive(_ incoming: Incoming) {
+        if !waiting.isEmpty || mustWait(for: incoming) {
+            waiting.append(incoming)
+        } else {
+            perform(incoming)
+        }
+    }
+
+    private func perform(_ incoming: Incoming) {
+        do {
+            try handle(incoming.method, content: incoming.content, host: connection.host)
+        } catch {
+            connection.refuse(error, method: incoming.number, on: self)
+        }
+    }
+
+    private func mustWait(for incoming: Incoming) -> Bool {
+        guard state == .open, connection.closeError == nil, let queue = queue(of: incoming.method) else { return false }
+        guard let patience = queue.patience else { return true }
+        if patience > 0, waitEnd == nil { waitEnd = broker.now + patience }
+        return patience > 0
+    }
+
+    /// The queue whose word a method waits for.
+    private func queue(of method: ClientMethod) -> QueueModel? {
+        let name: String
+        switch method {
+        case .queueDeclare(let declare): name = declare.queue
+        case .queuePurge(let queue, _), .queueDelete(let queue, _, _, _), .basicGet(let queue, _): name = queue
+        case .basicConsume(let consume): name = consume.queue
+        default: return nil
+        }
+        return connection.host.queues[name.isEmpty ? lastQueue : name]
+    }
+
+    /// Goes on, where a queue that the channel had waited for is there again.
+    func resume() {
+        while let next = waiting.first, !mustWait(for: next) {
+            waiting.removeFirst()
+            waitEnd = nil
+            perform(next)
+        }
+    }
+
     /// Does what the method says. `content` is there for basic.publish.
-    func handle(_ method: ClientMethod, content: BrokerMessage?, host: VirtualHost) throws(ReplyError) {
+    private func handle(_ method: ClientMethod, content: BrokerMessage?, host: VirtualHost) throws(ReplyError) {
         switch (state, method) {
         case (.new, .channelOpen):
             state = .open
@@ -78,7 +147,7 @@ final class ChannelModel {
         case .basicAck(let tag, let multiple):
             for group in settlable(try take(tag, multiple: multiple)) {
                 broker.record.settled(group, as: .acknowledged)
-                group[0].queue.acknowledge(group.count, of: group[0].consumer)
+                group[0].queue.acknowledge(group.map(\.entry), of: group[0].consumer)
             }
         case .basicNack(let tag, let multiple, let requeue):
             settle(settlable(try take(tag, multiple: multiple)), requeue: requeue, .nack)
@@ -114,6 +183,7 @@ final class ChannelModel {
 
     /// Ends the consumers and gives back what is unsettled.
     func letGo() {
+        unconfirmed = []
         endConsumers()
         returnUnsettled()
     }
@@ -128,7 +198,7 @@ final class ChannelModel {
         let entries = unsettled.filter { !$0.isLate }
         unsettled = []
         for queue in connection.host.sortedQueues { queue.forget(publisher: publisher) }
-        for group in Self.grouped(entries) {
+        for group in Self.grouped(entries, byRegistration: broker.version.numbersConsumers) {
             broker.record.settled(group, as: .returned)
             group[0].queue.takeBack(group.map(\.entry), of: group[0].consumer, because: .channelGone)
         }
@@ -159,8 +229,9 @@ final class ChannelModel {
         var message = content
         message.number = broker.nextMessageNumber()
         message.exchange = exchangeName
-        message.blindKeys = try Self.keys(in: "BCC", of: content)
-        message.routingKeys = [routingKey] + (try Self.keys(in: "CC", of: content)) + message.blindKeys
+        let blindKeys = try Self.keys(in: "BCC", of: content)
+        message.routingKeys = [routingKey] + (try Self.keys(in: "CC", of: content)) + blindKeys
+        message.blindKeyCount = blindKeys.count
         if message.properties.headers["BCC"] != nil {
             message.properties.headers["BCC"] = nil
             message.encodedProperties = nil
@@ -177,14 +248,71 @@ final class ChannelModel {
                 on: number, content: message.content())
         }
         broker.record.published(message, queues: queues.map(\.name))
-        var isRefused = false
-        for queue in queues where !queue.publish(message, from: publisher) { isRefused = true }
-        if isConfirming {
-            send(
-                isRefused
-                    ? .basicNack(deliveryTag: sequence, multiple: false)
-                    : .basicAck(deliveryTag: sequence, multiple: false))
+        var confirm = Unconfirmed(
+            sequence: sequence, silentQueues: 0, syncedAt: broker.now, isRefused: false,
+            queues: queues.filter { !$0.isQuorum }.map(\.name))
+        let isPersistent = message.properties.deliveryMode == .persistent
+        for queue in queues {
+            let acceptance = queue.publish(message, from: publisher) { [weak self] isTaken in
+                self?.queueHasSpoken(of: sequence, isTaken)
+            }
+            switch acceptance {
+            case .taken:
+                if queue.isQuorum || queue.durable && isPersistent { confirm.syncedAt = broker.now + broker.syncTime }
+            case .refused: confirm.isRefused = true
+            case .held: confirm.silentQueues += 1
+            }
         }
+        guard isConfirming else { return }
+        if confirm.silentQueues == 0, confirm.isRefused || confirm.syncedAt <= broker.now {
+            send(self.confirm(confirm, multiple: false))
+        } else {
+            unconfirmed.append(confirm)
+        }
+    }
+
+    private func confirm(_ publish: Unconfirmed, multiple: Bool) -> ServerMethod {
+        publish.isRefused
+            ? .basicNack(deliveryTag: publish.sequence, multiple: multiple)
+            : .basicAck(deliveryTag: publish.sequence, multiple: multiple)
+    }
+
+    /// A queue that was silent has said what became of a message.
+    private func queueHasSpoken(of sequence: UInt64, _ isTaken: Bool) {
+        guard let index = unconfirmed.firstIndex(where: { $0.sequence == sequence }) else { return }
+        unconfirmed[index].silentQueues -= 1
+        unconfirmed[index].isRefused = unconfirmed[index].isRefused || !isTaken
+        unconfirmed[index].syncedAt = broker.now + broker.syncTime
+        sendConfirms()
+    }
+
+    /// Sends the confirms that are due: those before the first that is still out with one `multiple`, as RabbitMQ does.
+    private func sendConfirms() {
+        let now = broker.now
+        func isDue(_ publish: Unconfirmed) -> Bool {
+            publish.silentQueues == 0 && (publish.isRefused || publish.syncedAt <= now)
+        }
+        let due = unconfirmed.filter(isDue)
+        unconfirmed.removeAll(where: isDue)
+        let first = (unconfirmed + due.filter(\.isRefused)).map(\.sequence).min() ?? .max
+        let together = due.filter { $0.sequence < first }
+        if let last = together.last { send(confirm(last, multiple: together.count > 1)) }
+        for publish in due where publish.sequence >= first { send(confirm(publish, multiple: false)) }
+    }
+
+    /// A classic queue's node is killed: takes what it has handed out here, which may be settled still, without effect.
+    /// What it has not confirmed it never will.
+    func lose(_ queue: QueueModel) -> [QueueEntry] {
+        var entries: [QueueEntry] = []
+        for index in unsettled.indices where unsettled[index].queue === queue && !unsettled[index].isLate {
+            unsettled[index].isLate = true
+            entries.append(unsettled[index].entry)
+        }
+        for index in unconfirmed.indices where unconfirmed[index].queues.contains(queue.name) {
+            unconfirmed[index].isRefused = true
+        }
+        sendConfirms()
+        return entries
     }
 
     /// Further routing keys, which a header names.
@@ -342,10 +470,15 @@ final class ChannelModel {
     }
 
     /// In the order in which RabbitMQ settles: by queue; what basic.get took, one by one; then by consumer.
-    private static func grouped(_ entries: [Unsettled]) -> [[Unsettled]] {
-        var groups: [(key: (String, UInt64, String), entries: [Unsettled])] = []
+    ///
+    /// A quorum queue takes back what a channel leaves behind by consumer first where it numbers them.
+    private static func grouped(_ entries: [Unsettled], byRegistration: Bool = false) -> [[Unsettled]] {
+        var groups: [(key: (String, UInt64, UInt64, String), entries: [Unsettled])] = []
         for entry in entries {
-            let key = (entry.queue.name, entry.consumer == nil ? entry.tag : .max, entry.consumer?.tag ?? "")
+            let isByNumber = byRegistration && entry.queue.isQuorum
+            let turn = entry.consumer == nil ? entry.tag : isByNumber ? 0 : .max
+            let consumer = isByNumber ? (entry.consumer?.number ?? 0, "") : (0, entry.consumer?.tag ?? "")
+            let key = (entry.queue.name, turn, consumer.0, consumer.1)
             if let index = groups.firstIndex(where: { $0.key == key && $0.entries[0].queue === entry.queue }) {
                 groups[index].entries.append(entry)
             } else {
@@ -383,6 +516,12 @@ final class ChannelModel {
 
     /// When a delivery has waited too long for its settlement.
     var nextDeadline: Int64? {
+        let sync = unconfirmed.filter { $0.silentQueues == 0 }.map(\.syncedAt).min()
+        return [waitEnd, sync, deliveryDeadline].compactMap { $0 }.min()
+    }
+
+    private var deliveryDeadline: Int64? {
+        guard state == .open else { return nil }
         switch broker.version.consumerTimeout {
         case .closesChannel:
             guard let timeout = broker.consumerTimeout else { return nil }
@@ -392,11 +531,22 @@ final class ChannelModel {
     }
 
     func passTime() {
-        guard state == .open, let deadline = nextDeadline, deadline <= broker.now else { return }
+        if let waitEnd, waitEnd <= broker.now { giveUp() }
+        sendConfirms()
+        guard let deadline = deliveryDeadline, deadline <= broker.now else { return }
         switch broker.version.consumerTimeout {
         case .closesChannel: close(for: timedOut(broker.consumerTimeout ?? 0), method: 0)
         case .cancelsQuorumConsumer: giveBackWhatIsLate()
         }
+    }
+
+    /// The channel has waited for a queue in vain.
+    private func giveUp() {
+        waitEnd = nil
+        guard !waiting.isEmpty else { return }
+        let late = waiting.removeFirst()
+        if let queue = queue(of: late.method) { connection.refuse(queue.absence, method: late.number, on: self) }
+        resume()
     }
 
     private func timedOut(_ timeout: Int64) -> ReplyError {

@@ -24,6 +24,7 @@ final class ConnectionModel {
     let broker: BrokerModel
     let user: BrokerUser
     let host: VirtualHost
+    let node: Int
     let wantsCancelNotifications: Bool
     let wantsBlockedNotifications: Bool
     let channelMax: UInt16
@@ -36,13 +37,14 @@ final class ConnectionModel {
     private let output: (ServerMethod, UInt16, Content?) -> Void
 
     init(
-        number: UInt64, broker: BrokerModel, user: BrokerUser, host: VirtualHost, channelMax: UInt16,
+        number: UInt64, broker: BrokerModel, user: BrokerUser, host: VirtualHost, node: Int, channelMax: UInt16,
         capabilities: FieldTable, output: @escaping (ServerMethod, UInt16, Content?) -> Void
     ) {
         self.number = number
         self.broker = broker
         self.user = user
         self.host = host
+        self.node = node
         self.channelMax = channelMax
         self.output = output
         wantsCancelNotifications = capabilities["consumer_cancel_notify"] == .bool(true)
@@ -71,14 +73,15 @@ final class ConnectionModel {
             channel = ChannelModel(number: channelNumber, connection: self)
             channels[channelNumber] = channel
         }
-        do {
-            try channel.handle(method, content: content, host: host)
-        } catch {
-            if error.code.closesConnection {
-                close(for: error, method: method32)
-            } else {
-                channel.close(for: error, method: method32)
-            }
+        channel.receive(ChannelModel.Incoming(method: method, number: method32, content: content))
+    }
+
+    /// What a channel has done wrong closes it, or the whole connection.
+    func refuse(_ error: ReplyError, method: UInt32, on channel: ChannelModel) {
+        if error.code.closesConnection {
+            close(for: error, method: method)
+        } else {
+            channel.close(for: error, method: method)
         }
     }
 

@@ -11,7 +11,7 @@ extension BrokerMessage {
         letter.properties.expiration = nil
         let death = Death(
             queue: queue, reason: reason, count: 1, time: seconds, exchange: self.exchange,
-            routingKeys: routingKeys.filter { !blindKeys.contains($0) },
+            routingKeys: Array(routingKeys.dropLast(blindKeyCount)),
             originalExpiration: properties.expiration)
         if version.keepsDeathsItself {
             letter.remember(death)
@@ -22,7 +22,7 @@ extension BrokerMessage {
         letter.exchange = exchange
         if let routingKey {
             letter.routingKeys = [routingKey]
-            letter.blindKeys = []
+            letter.blindKeyCount = 0
         }
         return letter
     }

@@ -7,17 +7,20 @@ final class QueueEntry {
     let lane: Int
     /// When it expires, in milliseconds of the broker's clock.
     let expiry: Int64?
+    /// When it is on disk, where it is kept there.
+    let syncedAt: Int64
     var wasDelivered: Bool
     /// How often it came back, for whatever reason.
     var returns: Int64 = 0
     /// How often its delivery failed, here and in the queues where it died.
     var failures: Int64
 
-    init(_ message: BrokerMessage, position: UInt64, lane: Int, expiry: Int64?) {
+    init(_ message: BrokerMessage, position: UInt64, lane: Int, expiry: Int64?, syncedAt: Int64) {
         self.message = message
         self.position = position
         self.lane = lane
         self.expiry = expiry
+        self.syncedAt = syncedAt
         wasDelivered = message.failures > 0
         failures = message.failures
     }
@@ -91,6 +94,14 @@ struct Backlog {
         return taken
     }
 
+    mutating func removeAll(where isGone: (QueueEntry) -> Bool) {
+        count = 0
+        for index in lanes.indices {
+            lanes[index].removeAll(where: isGone)
+            count += lanes[index].count
+        }
+    }
+
     mutating func removeAll() {
         for lane in lanes.indices { lanes[lane] = Lane() }
         count = 0
@@ -124,6 +135,11 @@ struct Backlog {
                 if entries[middle].position < entry.position { low = middle + 1 } else { high = middle }
             }
             entries.insert(entry, at: low)
+        }
+
+        mutating func removeAll(where isGone: (QueueEntry) -> Bool) {
+            entries = all.filter { !isGone($0) }
+            head = 0
         }
 
         mutating func popFirst() -> QueueEntry? {

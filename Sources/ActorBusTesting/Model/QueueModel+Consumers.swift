@@ -32,7 +32,11 @@ extension QueueModel {
         }
         chooseActive()
         use()
-        if autoDelete, hasHadConsumers, rotation.isEmpty { virtualHost.delete(self) } else { change { run() } }
+        if autoDelete, hasHadConsumers, rotation.isEmpty, availability == .here {
+            virtualHost.delete(self)
+        } else {
+            change { run() }
+        }
     }
 
     /// Who of the consumers of a single active consumer quorum queue is the active one.

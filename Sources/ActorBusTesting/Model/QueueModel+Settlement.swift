@@ -4,10 +4,15 @@ extension QueueModel {
     /// Why messages come back.
     enum Return { case nack, reject, recover, channelGone, consumerTimeout }
 
-    func acknowledge(_ count: Int, of consumer: QueueConsumer?) {
+    func acknowledge(_ entries: [QueueEntry], of consumer: QueueConsumer?) {
         guard !isDeleted else { return }
+        if broker.syncTime > 0 {
+            let now = broker.now
+            fading.removeAll { $0.syncedAt <= now }
+            for entry in entries { fading.append((entry, now + broker.syncTime)) }
+        }
         change {
-            release(count, of: consumer)
+            release(entries.count, of: consumer)
             run()
         }
     }
@@ -126,7 +131,7 @@ extension QueueModel {
         let letter = letter(of: message, reason, failures: failures, to: exchange)
         for target in virtualHost.route(letter) {
             if reason != .rejected, letter.isCycle(to: target.name, version: broker.version) { continue }
-            _ = target.publish(letter, from: nil)
+            _ = target.take(letter)
         }
     }
 

@@ -33,10 +33,28 @@ final class QueueModel {
     /// Dead letters of a quorum queue that wait for their confirm.
     var letters: DeadLetterOutbox
     var isSendingLetters = false
+    /// The node of a classic queue, or of a quorum queue's leader.
+    var node: Int
+    /// The nodes that have a quorum queue, its first leader first.
+    let members: [Int]
+    /// What was published while the queue was silent.
+    var held: [HeldPublish] = []
+    /// Messages that are acknowledged, with the time at which that is on disk.
+    var fading: [(entry: QueueEntry, syncedAt: Int64)] = []
+
+    /// What becomes of a message that is published here.
+    enum Acceptance { case taken, refused, held }
+
+    struct HeldPublish {
+        var message: BrokerMessage
+        var publisher: UInt64
+        /// Takes whether the queue has taken it in the end.
+        var report: (Bool) -> Void
+    }
 
     init(
         name: String, virtualHost: VirtualHost, durable: Bool, autoDelete: Bool, owner: UInt64?,
-        arguments: FieldTable, options: QueueArguments
+        arguments: FieldTable, options: QueueArguments, node: Int
     ) {
         self.name = name
         self.virtualHost = virtualHost
@@ -54,6 +72,9 @@ final class QueueModel {
         }
         rotation = ConsumerRotation(leavesWhenFull: options.kind == .quorum)
         lastUse = broker.now
+        self.node = node
+        let others = broker.nodes.indices.filter { $0 != node }
+        members = options.kind == .quorum ? [node] + others.prefix(2) : [node]
         letters = DeadLetterOutbox(publisher: broker.nextPublisherNumber())
     }
 
@@ -77,15 +98,23 @@ final class QueueModel {
 
     // MARK: Messages in
 
-    /// Takes a message; false when the queue refuses it. `publisher` is nil for what is sent with no wish for a confirm by
-    /// the broker itself, which a quorum queue never refuses.
-    func publish(_ message: BrokerMessage, from publisher: UInt64?) -> Bool {
-        if let publisher, isStopped(publisher) { return false }
-        return take(message)
+    /// Takes a message, unless the queue refuses it. `publisher` is nil for what is sent with no wish for a confirm by
+    /// the broker itself, which a quorum queue never refuses. `report` is called later where the queue is silent now.
+    func publish(
+        _ message: BrokerMessage, from publisher: UInt64?, report: @escaping (Bool) -> Void = { _ in }
+    ) -> Acceptance {
+        if availability == .silent {
+            guard let publisher else { return .refused }
+            held.append(HeldPublish(message: message, publisher: publisher, report: report))
+            return .held
+        }
+        if let publisher, isStopped(publisher) { return .refused }
+        return take(message) ? .taken : .refused
     }
 
     /// Takes a message that no word to its publisher stands against; false when a classic queue is full and refuses it.
     func take(_ message: BrokerMessage) -> Bool {
+        guard availability == .here else { return false }
         if !isQuorum, wouldOverflow(message), options.overflow != .dropHead {
             if options.overflow == .rejectPublishDLX { deadLetter(message, .maxlen, failures: 0) }
             return false
@@ -118,7 +147,9 @@ final class QueueModel {
             case (.quorum, .twoToOne): (priority ?? 0) > 4 ? 1 : 0
             case (.quorum, .strict): min(priority ?? 4, 31)
             }
-        return QueueEntry(message, position: nextPosition, lane: lane, expiry: lives.map { broker.now + $0 })
+        return QueueEntry(
+            message, position: nextPosition, lane: lane, expiry: lives.map { broker.now + $0 },
+            syncedAt: broker.now + broker.syncTime)
     }
 
     private func wouldOverflow(_ message: BrokerMessage) -> Bool {
@@ -208,7 +239,7 @@ final class QueueModel {
     /// Hands messages to the consumers while there are both.
     func run() {
         // A delivery can lead back here, through a dead letter or a cancelled consumer; the outer turn goes on with it.
-        guard !isRunning else { return }
+        guard !isRunning, availability == .here else { return }
         isRunning = true
         defer { isRunning = false }
         if isQuorum { dropWhatIsExpired() }
@@ -242,6 +273,9 @@ final class QueueModel {
         returned.removeAll()
         readyBytes = 0
         _ = letters.removeAll()
+        let waiting = held
+        held = []
+        for publish in waiting { publish.report(true) }
         for consumer in consumers { consumer.channel.consumerIsGone(consumer) }
     }
 
@@ -249,6 +283,7 @@ final class QueueModel {
 
     /// When something happens here by itself.
     var nextDeadline: Int64? {
+        guard availability == .here else { return nil }
         let heads =
             isQuorum && broker.version.expiresInEveryPriority
             ? [returned.first].compactMap { $0 } + ready.heads : [returned.first ?? ready.first].compactMap { $0 }
@@ -257,6 +292,7 @@ final class QueueModel {
     }
 
     func passTime() {
+        guard availability == .here else { return }
         change { dropWhatIsExpired() }
         if let retry = letters.retry, retry <= broker.now { retryLetters() }
         if rotation.isEmpty, let expires = options.expires, lastUse + expires <= broker.now {

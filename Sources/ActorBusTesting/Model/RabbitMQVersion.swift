@@ -61,6 +61,15 @@ extension RabbitMQVersion {
         }
     }
 
+    /// Whether a message is routed to a classic queue whose node is down, and then refused; before, it is not routed there.
+    var routesToAbsentQueues: Bool { self == .fourThree }
+
+    /// Whether a client waits for a classic queue whose node is down, for a minute, before it is told so.
+    var waitsForAbsentQueues: Bool { self == .fourThree }
+
+    /// Whether a quorum queue knows its consumers by numbers, in the order of their registration, and not by their tags.
+    var numbersConsumers: Bool { self != .threeTen }
+
     /// What `x-max-priority` is raised to.
     var leastMaxPriority: Int64 { self == .threeTen ? 0 : 1 }
 

@@ -26,6 +26,7 @@ import Testing
                 if isBounded { break }
             }
         }
+        if Self.variable("DIFFERENTIAL_SEEDS") != nil { print("\(profile): \(compared) steps alike") }
         #expect(compared >= 20, "the machine was too slow to compare anything")
     }
 

@@ -59,12 +59,18 @@ final class SocketWire: Wire {
 final class SimulatedWire: Wire {
     private let session: ServerSession
 
-    init(_ broker: BrokerModel) { session = ServerSession(broker: broker, clock: 0) }
+    init(_ broker: BrokerModel, node: Int = 0) { session = ServerSession(broker: broker, clock: 0, node: node) }
 
     deinit { session.clientIsGone() }
 
     func send(_ bytes: [UInt8]) { session.receive(bytes) }
-    func receive(milliseconds: Int32) -> [UInt8] { session.takeOutput() }
+    func receive(milliseconds: Int32) throws -> [UInt8] {
+        // What was frozen is read as soon as the node goes on.
+        session.read()
+        let bytes = session.takeOutput()
+        if bytes.isEmpty, session.isFinished { throw SocketWire.Gone() }
+        return bytes
+    }
 }
 
 /// A client that says what it is told to, and hands out what it is answered.
