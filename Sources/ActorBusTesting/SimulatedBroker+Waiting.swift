@@ -14,6 +14,16 @@ extension SimulatedBroker {
             try Task.checkCancellation()
         }
     }
+
+    /// Waits until none of these queues has a message that is ready or unsettled. One that is not there has none.
+    ///
+    /// Bound it by a time limit of the test. Only for a broker that ``withSimulatedBroker(version:nodes:_:)`` serves.
+    /// - Throws: `CancellationError` when the task is cancelled.
+    public func waitUntilSettled(_ queues: String...) async throws {
+        try await wait { broker in
+            queues.allSatisfy { broker.depth(of: $0) ?? 0 == 0 && broker.unsettled(of: $0)?.isEmpty ?? true }
+        }
+    }
 }
 
 /// Counts what happens in a broker, for those who wait for something to happen.

@@ -1,4 +1,4 @@
-public import ActorBus
+internal import ActorBus
 
 /// RabbitMQ's model of AMQP 0-9-1 in memory, for tests that need no server: it is spoken to in real frames, and answers
 /// with the codes and texts of the ``RabbitMQVersion`` that it was made with. A test of ActorBus holds it against real
@@ -68,93 +68,14 @@ public final class SimulatedBroker: Sendable {
     /// Heartbeats do not go by this clock.
     public func advance(by duration: Duration) {
         core.withLock { core in
-            let milliseconds = duration.wholeMilliseconds
+            let milliseconds = max(0, duration.wholeMilliseconds)
             core.lead += milliseconds
             core.model.advance(to: core.model.now + milliseconds)
             core.changed()
         }
     }
 
-    // MARK: What has happened
-
-    /// A message that a client has published, with the queues that took or refused it.
-    public struct PublishedMessage: Sendable {
-        public var exchange: String
-        public var routingKey: String
-        public var message: Message
-        /// The queues to which it was routed, in the order of their names; none when it was returned or dropped.
-        public var queues: [String]
-    }
-
-    /// A delivery that came to its end.
-    public struct SettledMessage: Sendable {
-        public enum Settlement: Sendable {
-            case acknowledged
-            /// Rejected, or acknowledged negatively, and not put back.
-            case rejected
-            /// Put back into its queue, by the client or because its channel ended.
-            case returned
-        }
-
-        public var queue: String
-        public var message: Message
-        public var settlement: Settlement
-    }
-
-    /// A message that left its queue for a reason that dead-letters it, whether or not the queue has somewhere to send
-    /// it.
-    public struct DeadMessage: Sendable {
-        public var queue: String
-        /// RabbitMQ's word: `expired`, `rejected`, `maxlen`, `delivery_limit`.
-        public var reason: String
-        public var message: Message
-    }
-
-    /// All that was published, in order. Dead letters are not published again in this sense.
-    public var published: [PublishedMessage] {
-        core.withLock { core in
-            core.model.record.published.map { message, queues in
-                PublishedMessage(
-                    exchange: message.exchange, routingKey: message.routingKey, message: message.forUsers,
-                    queues: queues)
-            }
-        }
-    }
-
-    /// All deliveries that were settled, in order.
-    public var settled: [SettledMessage] {
-        core.withLock { core in
-            core.model.record.settled.map { message, queue, how in
-                SettledMessage(queue: queue, message: message.forUsers, settlement: how.forUsers)
-            }
-        }
-    }
-
-    /// All messages that died in a queue, in order.
-    public var dead: [DeadMessage] {
-        core.withLock { core in
-            core.model.record.died.map { message, queue, reason in
-                DeadMessage(queue: queue, reason: reason.rawValue, message: message.forUsers)
-            }
-        }
-    }
-
-    /// How many messages are ready in a queue; nil when there is no such queue.
-    public func depth(of queue: String, virtualHost: String = "/") -> Int? {
-        core.withLock { $0.model.hosts[virtualHost]?.queues[queue]?.readyCount }
-    }
-
-    /// The messages that are ready in a queue, the next one first; nil when there is no such queue.
-    public func messages(in queue: String, virtualHost: String = "/") -> [Message]? {
-        core.withLock { $0.model.hosts[virtualHost]?.queues[queue]?.messages.map(\.forUsers) }
-    }
-
-    /// How many consumers a queue has; nil when there is no such queue.
-    public func consumers(of queue: String, virtualHost: String = "/") -> Int? {
-        core.withLock { $0.model.hosts[virtualHost]?.queues[queue]?.consumerCount }
-    }
-
-    // MARK: What an operator does
+    // MARK: Users
 
     /// What a user may do in a virtual host: regular expressions over the names of queues and exchanges (RabbitMQ,
     /// "Access Control").
@@ -187,22 +108,10 @@ public final class SimulatedBroker: Sendable {
 }
 
 extension Duration {
+    /// As many as a century has at most, so that sums of them fit.
     var wholeMilliseconds: Int64 {
+        let century: Int64 = 3_155_760_000
         let (seconds, attoseconds) = components
-        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
-    }
-}
-
-extension BrokerMessage {
-    var forUsers: Message { Message(body: body, properties: properties) }
-}
-
-extension BrokerRecord.Settlement {
-    fileprivate var forUsers: SimulatedBroker.SettledMessage.Settlement {
-        switch self {
-        case .acknowledged: .acknowledged
-        case .rejected: .rejected
-        case .returned: .returned
-        }
+        return min(max(seconds, -century), century) * 1000 + attoseconds / 1_000_000_000_000_000
     }
 }

@@ -24,10 +24,10 @@ import Testing
         _ = texts(client)
         broker.set(.memory, true)
         try Operation.publish("", key: "q", mandatory: false, .init(), body: "held").send(by: client, on: 1)
-        #expect(texts(client) == ["method 10.60"])
+        #expect(texts(client) == ["blocked 'low on memory'"])
         broker.set(.memory, false)
         try Operation.flow.send(by: client, on: 1)
-        #expect(texts(client) == ["method 10.61", "ack #1", "method 20.21"])
+        #expect(texts(client) == ["unblocked", "ack #1", "method 20.21"])
     }
 
     @Test(arguments: [RabbitMQVersion.threeTen, .four])

@@ -45,6 +45,7 @@ extension ChannelModel {
         let name = Self.name(declare.exchange)
         if declare.passive {
             try refuseDefault(name)
+            try connection.checkAny(name, resource: host.exchangeResource(name), host: host)
             _ = try host.exchange(name)
         } else {
             guard let kind = ExchangeModel.Kind(rawValue: declare.type) else {
@@ -82,6 +83,7 @@ extension ChannelModel {
         if name.hasPrefix("amq.rabbitmq.reply-to") { throw .notSimulated("direct reply-to") }
         let queue: QueueModel
         if declare.passive {
+            try connection.checkAny(name, resource: host.queueResource(name), host: host)
             queue = try host.queue(name)
             try connection.checkOwner(of: queue, strict: false, exclusive: false)
         } else {

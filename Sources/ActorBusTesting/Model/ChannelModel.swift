@@ -60,7 +60,11 @@ final class ChannelModel {
     }
 
     var broker: BrokerModel { connection.broker }
-    var unsettledCount: Int { unsettled.count }
+
+    /// What a queue has handed out here and waits for, in the order of its delivery.
+    func unsettled(of queue: QueueModel) -> [QueueEntry] {
+        unsettled.filter { $0.queue === queue && !$0.isLate }.map(\.entry)
+    }
 
     func send(_ method: ServerMethod) { connection.send(method, on: number) }
 

@@ -143,6 +143,13 @@ final class ConnectionModel {
         try check(permission, name, resource: host.exchangeResource(name), host: host)
     }
 
+    /// Whether it may ask for a queue or an exchange.
+    func checkAny(_ name: String, resource: String, host: VirtualHost) throws(ReplyError) {
+        guard broker.version.passiveDeclarationsNeedAPermission else { return }
+        for permission in [Permission.read, .write] where user.may(permission, name, in: host.name) { return }
+        try check(.configure, name, resource: resource, host: host)
+    }
+
     private func check(
         _ permission: Permission, _ name: String, resource: String, host: VirtualHost
     ) throws(ReplyError) {

@@ -148,6 +148,8 @@ extension QueueModel {
             }
         }
         fading = []
+        // A classic queue does not know any more what it had handed out.
+        if !isQuorum { for entry in ready.all { entry.wasDelivered = true } }
         readyBytes = messages.reduce(0) { $0 + Int64($1.body.count) }
     }
 

@@ -61,11 +61,17 @@ extension RabbitMQVersion {
         }
     }
 
-    /// Whether a message is routed to a classic queue whose node is down, and then refused; before, it is not routed there.
-    var routesToAbsentQueues: Bool { self == .fourThree }
+    /// Whether a message is routed to a classic queue whose node is down, and then refused; in 3.10 it is not routed.
+    var routesToAbsentQueues: Bool { self != .threeTen }
+
+    /// Whether it takes a permission, whichever, to ask whether there is a queue or an exchange.
+    var passiveDeclarationsNeedAPermission: Bool { self == .fourThree }
+
+    /// Whether an exchange that is not durable is still there after all nodes have stopped.
+    var transientExchangesOutliveRestarts: Bool { self == .fourThree }
 
     /// Whether a client waits for a classic queue whose node is down, for a minute, before it is told so.
-    var waitsForAbsentQueues: Bool { self == .fourThree }
+    var waitsForAbsentQueues: Bool { self != .threeTen }
 
     /// Whether a quorum queue knows its consumers by numbers, in the order of their registration, and not by their tags.
     var numbersConsumers: Bool { self != .threeTen }

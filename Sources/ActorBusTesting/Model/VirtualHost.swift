@@ -98,6 +98,7 @@ final class VirtualHost {
 
     /// No node has run since: what is not durable is gone.
     func forgetWhatIsTransient() {
+        guard !broker.version.transientExchangesOutliveRestarts else { return }
         for exchange in exchanges.keys.sorted() where exchanges[exchange]?.durable == false { deleteExchange(exchange) }
     }
 

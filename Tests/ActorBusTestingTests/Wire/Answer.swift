@@ -82,6 +82,8 @@ struct AnswerReader {
         case [10, 10]:
             _ = reader.u16()
             return answer("start \(reader.table())")
+        case [10, 60]: return answer("blocked '\(reader.short())'")
+        case [10, 61]: return answer("unblocked")
         case [10, 50]: return answer(closed("connection", &reader), .connectionClosed)
         case [20, 40]: return answer(closed("channel", &reader), .channelClosed)
         case [50, 11]: return answer("declare-ok \(declared(reader.short())) \(reader.number(4)) \(reader.number(4))")
