@@ -49,7 +49,7 @@ private func checkConnection(_ policy: RecoveryPolicy, _ seed: UInt64, _ transcr
         for action in machine.handle(event, at: moments.next()) {
             switch action {
             case .prepare(let number): attempt = number
-            case .connect(let host, let address, let number):
+            case .reach(let host, let address, let number):
                 transcript.note("step \(step) asks host \(host) at \(address) in attempt", number)
             case .pause(let until): transcript.note("step \(step) pauses until", until.nanoseconds)
             case .admit: opened += 1

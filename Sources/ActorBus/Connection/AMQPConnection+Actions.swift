@@ -13,7 +13,7 @@ extension AMQPConnection {
         switch action {
         case .prepare(let attempt): take(attempt, .prepare)
         case .resolve(let host, let attempt): take(attempt, .resolve(configuration.endpoints[host]))
-        case .connect(let host, let address, let attempt):
+        case .reach(let host, let address, let attempt):
             do throws(AMQPError) {
                 // Here and not in the task, which may begin when the connection is closed.
                 session = try Session(
@@ -28,20 +28,20 @@ extension AMQPConnection {
         case .pause(let until): alarms.set(.connection, at: until)
         case .admit:
             // Whoever came when the restoring was as good as done.
-            for publisher in inOrder(publishers.values) where publisher.machine.awaitsConnection {
+            for publisher in publishers.values where publisher.machine.awaitsConnection {
                 handle(.connected, of: publisher)
             }
-            for consumer in inOrder(consumers.values) where consumer.machine.awaitsConnection {
+            for consumer in consumers.values where consumer.machine.awaitsConnection {
                 handle(.connected, of: consumer)
             }
             for waiter in takeWaiters() { waiter.continuation.resume() }
         case .refuse(let error):
-            for publisher in inOrder(publishers.values) { handle(.ended(error), of: publisher) }
-            for consumer in inOrder(consumers.values) { handle(.ended(error), of: consumer) }
+            for publisher in publishers.values { handle(.ended(error), of: publisher) }
+            for consumer in consumers.values { handle(.ended(error), of: consumer) }
             for waiter in takeWaiters() { waiter.continuation.resume(throwing: error) }
         case .sayClose:
             guard let session else { return handle(.closeSaid) }
-            goodbye = start {
+            goodbye = world.task {
                 await session.close(timeout: .seconds(2))
                 self.handle(.closeSaid)
             }
@@ -60,7 +60,7 @@ extension AMQPConnection {
 
     /// Does a step of an attempt in a task of its own, and says what it came to.
     private func take(_ attempt: UInt64, _ step: Step) {
-        start {
+        world.task {
             do {
                 self.handle(.step(attempt: attempt, try await self.take(step)))
             } catch {
@@ -75,7 +75,8 @@ extension AMQPConnection {
             try await prepare()
             return .prepared
         case .resolve(let endpoint):
-            addresses = try await NameResolver.addresses(of: endpoint, timeout: configuration.connectTimeout)
+            addresses = try await world.surroundings.addresses(
+                of: endpoint, timeout: configuration.connectTimeout)
             return .resolved(addresses: addresses.count)
         case .connect:
             try await liveSession.connected()
@@ -97,11 +98,6 @@ extension AMQPConnection {
         }
     }
 
-    /// By age, so that the order is the same each time.
-    func inOrder<Member: Identifiable<UInt32>>(_ members: some Sequence<Member>) -> [Member] {
-        members.sorted { $0.id < $1.id }
-    }
-
     /// The session is over.
     func lose(_ session: Session, _ error: AMQPError) {
         session.fail(error)
@@ -111,8 +107,8 @@ extension AMQPConnection {
     private func drop(_ error: AMQPError) {
         guard let session = session.take() else { return }
         session.fail(error)
-        for publisher in inOrder(publishers.values) { handle(.disconnected, of: publisher) }
-        for consumer in inOrder(consumers.values) { handle(.disconnected, of: consumer) }
+        for publisher in publishers.values { handle(.disconnected, of: publisher) }
+        for consumer in consumers.values { handle(.disconnected, of: consumer) }
         handle(.disconnected as UndeclaredParts.Event)
     }
 
@@ -167,7 +163,7 @@ extension AMQPConnection {
             }
             report(.attemptFailed(number, error))
         case .brokerAway:
-            for consumer in inOrder(consumers.values) { handle(.brokerAway, of: consumer) }
+            for consumer in consumers.values { handle(.brokerAway, of: consumer) }
             handle(.brokerAway as UndeclaredParts.Event)
         case .closed(let error):
             board.finish()

@@ -36,7 +36,7 @@ extension AMQPConnection {
         _ parts: [TopologyPart], in session: Session, budget: Duration? = nil
     ) async throws -> [(part: TopologyPart, error: AMQPError)] {
         var failures: [(part: TopologyPart, error: AMQPError)] = []
-        let end = budget.map { Instant.now + $0 }
+        let end = budget.map { world.now + $0 }
         let timeout = min(configuration.recoveryPatience, configuration.replyTimeout)
         var rest = parts[...]
         while !rest.isEmpty {
@@ -52,7 +52,7 @@ extension AMQPConnection {
             channel.isExpendable = true
             while channel.closed == nil, let part = rest.popFirst() {
                 do {
-                    if let end, Instant.now >= end {
+                    if let end, world.now >= end {
                         throw AMQPError(.timedOut, "\(part.name) had to wait for others that took too long")
                     }
                     try await declare(part, in: session, on: channel, timeout)
@@ -99,7 +99,7 @@ extension AMQPConnection {
         case .pause(let name, let until): alarms.set(.part(name), at: until)
         case .declare(let name):
             guard let session, let part = topology.part(name) else { return handle(.declared(name)) }
-            start { await self.declareAgain(part, in: session) }
+            world.task { await self.declareAgain(part, in: session) }
         case .end(let error):
             logger.error("the connection cannot be restored: for \(configuration.refusalPatience) now, \(error)")
             handle(.ended(error))

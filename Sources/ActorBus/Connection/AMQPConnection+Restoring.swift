@@ -12,7 +12,7 @@ extension AMQPConnection {
                 .brokerUnreachable, "the password did not come from its source within \(timeout)",
                 remedy: "look why the source of the password does not answer")
             do {
-                password = try await withTimeLimit(timeout, overdue: overdue) {
+                password = try await world.withTimeLimit(timeout, overdue: overdue) {
                     do { return try await source() } catch { throw NoPassword(reason: error) }
                 }
             } catch let error as NoPassword {
@@ -39,9 +39,9 @@ extension AMQPConnection {
         }
         // Each look is a new one, since tasks may add publishers and consumers meanwhile.
         while session.failure == nil, machine.end == nil {
-            if let publisher = inOrder(publishers.values).first(where: \.machine.awaitsConnection) {
+            if let publisher = publishers.values.first(where: \.machine.awaitsConnection) {
                 await handleAndWait(.connected, of: publisher)
-            } else if let consumer = inOrder(consumers.values).first(where: \.machine.awaitsConnection) {
+            } else if let consumer = consumers.values.first(where: \.machine.awaitsConnection) {
                 await handleAndWait(.connected, of: consumer)
             } else {
                 break

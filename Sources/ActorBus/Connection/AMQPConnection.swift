@@ -16,13 +16,14 @@ public actor AMQPConnection {
     nonisolated let inbox: Inbox
     nonisolated let board = StatusBoard()
     private nonisolated let eventBoard = EventBoard()
-    nonisolated let thread: BlockingThread
+    nonisolated let thread: any LoopThread
+    nonisolated let world: World
 
     // The machines decide; the rest of this is what they decide about.
     var machine: ConnectionMachine
     var undeclared: UndeclaredParts
-    var publishers: [UInt32: PublisherCore] = [:]
-    var consumers: [UInt32: ConsumerCore] = [:]
+    var publishers = Roster<UInt32, PublisherCore>()
+    var consumers = Roster<UInt32, ConsumerCore>()
     let policy: RecoveryPolicy
 
     /// The socket of the present attempt or of the open connection.
@@ -43,7 +44,7 @@ public actor AMQPConnection {
     /// The last password that was had.
     var password: String
     var commands: [Inbox.Command] = []
-    private var random = SystemRandomNumberGenerator()
+    private var random: Randomness
 
     /// Who wants to be woken.
     enum Alarm: Equatable {
@@ -77,8 +78,10 @@ public actor AMQPConnection {
         machine = ConnectionMachine(policy, hosts: configuration.endpoints.map(\.description))
         undeclared = UndeclaredParts(policy)
         password = configuration.password
-        thread = try BlockingThread(name: "amqp")
-        inbox = Inbox(waking: thread.executor)
+        world = configuration.world
+        random = world.randomness
+        thread = try world.surroundings.makeThread(name: "amqp")
+        inbox = Inbox(waking: thread.waker)
         thread.attach(self)
     }
 
@@ -87,7 +90,7 @@ public actor AMQPConnection {
         var rest: [Inbox.Command] = []
         inbox.takeAll(into: &rest)
         // Tasks may keep the thread, and a socket that is closed stays open for as long as it is waited for.
-        thread.executor.wake()
+        thread.waker.wake()
     }
 
     // MARK: Open and close
@@ -119,7 +122,9 @@ public actor AMQPConnection {
             try await withTaskCancellationHandler {
                 try await connection.openFirst()
             } onCancel: {
-                Task { await connection.handle(.ended(AMQPError(.connectionClosed, "connecting was cancelled"))) }
+                configuration.world.task {
+                    await connection.handle(.ended(AMQPError(.connectionClosed, "connecting was cancelled")))
+                }
             }
             // Cancelled as it became open: what is being shut is nothing to hand out.
             try Task.checkCancellation()
@@ -216,7 +221,7 @@ public actor AMQPConnection {
                 if machine.isOpen { return continuation.resume() }
                 let id = makeID()
                 openWaiters.append(OpenWaiter(id: id, continuation: continuation))
-                alarms.set(.waiter(id), at: .now + configuration.replyTimeout)
+                alarms.set(.waiter(id), at: world.now + configuration.replyTimeout)
             }
         }
         try checkOpen()
@@ -225,17 +230,7 @@ public actor AMQPConnection {
     }
 
     /// What the world adds to an event.
-    func moment() -> Moment { Moment(now: .now, jitter: random.next()) }
-
-    /// Runs `work` on the connection's thread, holding the connection until it is done. All tasks of the connection's own begin
-    /// here.
-    @discardableResult
-    func start(
-        // As `Task.init` has it: `work` runs isolated to the actor whose method forms it.
-        @_inheritActorContext _ work: sending @escaping @isolated(any) () async -> Void
-    ) -> Task<Void, Never> {
-        Task(operation: work)
-    }
+    func moment() -> Moment { Moment(now: world.now, jitter: random.next()) }
 
     func report(_ event: ConnectionEvent) { eventBoard.tell(event) }
 }

@@ -87,7 +87,7 @@ struct ConnectionMachine {
         /// A step of the attempt with this number: do it, and say what came of it.
         case prepare(attempt: UInt64)
         case resolve(host: Int, attempt: UInt64)
-        case connect(host: Int, address: Int, attempt: UInt64)
+        case reach(host: Int, address: Int, attempt: UInt64)
         case logIn(attempt: UInt64)
         /// `strictly`: whether everything of the topology has to be there, or what is refused is left out for now.
         case restore(strictly: Bool, attempt: UInt64)
@@ -160,7 +160,7 @@ struct ConnectionMachine {
         case (.resolving(var attempt), .step(_, .resolved(let addresses))):
             guard addresses > 0 else { return nextHost(attempt, AMQPError(.brokerUnreachable, "no address"), moment) }
             (attempt.address, attempt.addresses) = (0, addresses)
-            return connect(attempt)
+            return reach(attempt)
         case (.resolving(let attempt), .step(_, .failed(let error))):
             return nextHost(attempt, error, moment)
         case (.connecting(let attempt), .step(_, .connected)) where attempt.lost == nil:
@@ -220,11 +220,11 @@ struct ConnectionMachine {
         return [.resolve(host: attempt.hosts.first ?? 0, attempt: number)]
     }
 
-    private mutating func connect(_ attempt: Attempt) -> [Action] {
+    private mutating func reach(_ attempt: Attempt) -> [Action] {
         var attempt = attempt
         attempt.lost = nil
         state = .connecting(attempt)
-        return [.connect(host: attempt.hosts.first ?? 0, address: attempt.address, attempt: number)]
+        return [.reach(host: attempt.hosts.first ?? 0, address: attempt.address, attempt: number)]
     }
 
     private mutating func nextAddress(_ attempt: Attempt, _ error: AMQPError, _ moment: Moment) -> [Action] {
@@ -232,7 +232,7 @@ struct ConnectionMachine {
         var attempt = attempt
         attempt.failures.note(error, at: name(attempt.hosts.first))
         attempt.address += 1
-        return connect(attempt)
+        return reach(attempt)
     }
 
     private mutating func nextHost(_ attempt: Attempt, _ error: AMQPError, _ moment: Moment) -> [Action] {

@@ -3,7 +3,7 @@ final class Feed<Element: Sendable>: Sendable {
     private struct State {
         /// What a new reader is given first.
         var opening: [Element]
-        var readers: [UInt64: AsyncStream<Element>.Continuation] = [:]
+        var readers = Roster<UInt64, AsyncStream<Element>.Continuation>()
         var nextReader: UInt64 = 0
         var isFinished = false
     }
@@ -26,7 +26,7 @@ final class Feed<Element: Sendable>: Sendable {
     func send(_ next: (inout [Element]) -> Element?) {
         let (element, readers) = state.withLock { state in
             let element = next(&state.opening)
-            return (element, element == nil ? [] : Array(state.readers.values))
+            return (element, element == nil ? [] : state.readers.values)
         }
         guard let element else { return }
         // Not under the lock: a reader that is being cancelled holds its task's lock and waits for this one (`onTermination`),
@@ -47,15 +47,15 @@ final class Feed<Element: Sendable>: Sendable {
             }
             guard let id else { return continuation.finish() }
             continuation.onTermination = { [weak self] _ in
-                self?.state.withLock { state in _ = state.readers.removeValue(forKey: id) }
+                self?.state.withLock { state in state.readers[id] = nil }
             }
         }
     }
 
     func finish() {
         let readers = state.withLock { state in
-            let readers = Array(state.readers.values)
-            state.readers = [:]
+            let readers = state.readers.values
+            state.readers = Roster()
             state.isFinished = true
             return readers
         }

@@ -72,7 +72,7 @@ extension AMQPConnection {
         switch action {
         case .register(let attempt, let occasion):
             guard let session else { return }
-            start { await self.register(consumer, attempt, occasion, in: session) }
+            world.task { await self.register(consumer, attempt, occasion, in: session) }
         case .pause(let until): alarms.set(.consumer(consumer.id), at: until)
         case .admit:
             for waiter in takeRegistrations(of: consumer) { waiter.resume() }
@@ -93,7 +93,7 @@ extension AMQPConnection {
             guard let session, let channel = consumer.channel, channel.closed == nil else {
                 return handle(.channelClosed, of: consumer)
             }
-            consumer.closure = start {
+            consumer.closure = world.task {
                 await self.close(channel, of: consumer, in: session)
                 self.handle(.channelClosed, of: consumer)
             }

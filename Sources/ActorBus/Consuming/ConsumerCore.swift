@@ -1,6 +1,6 @@
 /// A consumer, over as many channels as recovery takes: what it is registered as at the broker, and which deliveries
 /// are unsettled. Touched by the connection's thread alone.
-final class ConsumerCore: ChannelUser, Identifiable {
+final class ConsumerCore: ChannelUser {
     let id: UInt32
     let queue: String
     let prefetch: UInt16

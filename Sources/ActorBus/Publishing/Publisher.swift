@@ -96,7 +96,7 @@ extension AMQPConnection {
         }
         try checkOpen()
         let id = makeID()
-        let core = PublisherCore(id: id, window: window, timeout: timeout, policy: policy)
+        let core = PublisherCore(id: id, window: window, timeout: timeout, policy: policy, world: world)
         core.onChannelClosed = { [weak self] in self?.assumeIsolated { $0.lostChannel(ofPublisher: id) } }
         publishers[id] = core
         // While the connection recovers there is nothing to attach to; recovery does it then.
@@ -138,11 +138,11 @@ extension AMQPConnection {
         switch action {
         case .attach(let attempt):
             guard let session else { return }
-            start { await self.attach(publisher, attempt, to: session) }
+            world.task { await self.attach(publisher, attempt, to: session) }
         case .pause(let until): alarms.set(.publisher(publisher.id), at: until)
         case .closeChannel:
             guard let session, let channel = publisher.channel else { return }
-            start {
+            world.task {
                 do {
                     try await session.close(channel)
                 } catch {

@@ -1,10 +1,11 @@
 /// A publisher's messages, from a task's call to the broker's answer, over as many sessions as that takes. Touched by
 /// the connection's thread alone.
-final class PublisherCore: ChannelUser, Identifiable {
+final class PublisherCore: ChannelUser {
     let id: UInt32
     private let window: Int
     private let timeout: Duration
     private let timeoutNanoseconds: Int64
+    private let world: World
     private(set) var channel: Channel?
     private var ledger = ConfirmLedger<PublishRequest>()
     /// Not yet written on this channel, oldest first.
@@ -25,7 +26,8 @@ final class PublisherCore: ChannelUser, Identifiable {
     /// Set when nobody can publish with it any more.
     var isReleased = false
 
-    init(id: UInt32, window: Int, timeout: Duration, policy: RecoveryPolicy) {
+    init(id: UInt32, window: Int, timeout: Duration, policy: RecoveryPolicy, world: World) {
+        self.world = world
         self.id = id
         self.window = window
         self.timeout = timeout
@@ -142,7 +144,7 @@ final class PublisherCore: ChannelUser, Identifiable {
         guard let renewal, let channel, !channel.isClosing, channel.outgoing == nil, !isBlocked else {
             return nextDeadline
         }
-        return .earlier(nextDeadline, Instant.now < renewal ? renewal : renewal + grace)
+        return .earlier(nextDeadline, world.now < renewal ? renewal : renewal + grace)
     }
 
     private func end(of request: PublishRequest) -> Instant { request.end(timeoutNanoseconds: timeoutNanoseconds) }
@@ -208,7 +210,7 @@ final class PublisherCore: ChannelUser, Identifiable {
                 // A channel that first published to a quorum queue while its leader was going away refuses everything from
                 // then on (seen with RabbitMQ 3.10), and a new one finds the new leader. Not more than once a second, since
                 // a full queue refuses too.
-                renew(now: .now, atMostEvery: .seconds(1))
+                renew(now: world.now, atMostEvery: .seconds(1))
                 request.fail(
                     AMQPError(
                         .refused, "the broker refused the message to '\(request.exchange)' (basic.nack)",
@@ -242,7 +244,7 @@ final class PublisherCore: ChannelUser, Identifiable {
     func channelClosed(_ error: AMQPError) {
         guard channel != nil else { return }
         channel = nil
-        if renewal != nil { lastRenewal = .now }
+        if renewal != nil { lastRenewal = world.now }
         renewal = nil
         isSuspectUnderWay = false
         var again = Ring<PublishRequest>()

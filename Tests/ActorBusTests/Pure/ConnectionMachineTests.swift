@@ -154,7 +154,7 @@ import Testing
             table["resolving" + suffix] = with(
                 ending,
                 [
-                    "resolved": (.connecting(attempt), [.connect(host: hosts[0], address: 0, attempt: number)]),
+                    "resolved": (.connecting(attempt), [.reach(host: hosts[0], address: 0, attempt: number)]),
                     "no address": {
                         attempt = resolving
                         defer { attempt.addresses = 2 }
@@ -175,7 +175,7 @@ import Testing
                 var next = attempt
                 next.failures.note(error, at: Self.hosts[hosts[0]])
                 next.address = 1
-                return (.connecting(next), [.drop(error), .connect(host: hosts[0], address: 1, attempt: number)])
+                return (.connecting(next), [.drop(error), .reach(host: hosts[0], address: 1, attempt: number)])
             }
             var isLost = attempt
             isLost.lost = lost
@@ -240,7 +240,7 @@ import Testing
             if case .resolve = actions.last {
                 actions = machine.handle(.step(attempt: 1, .resolved(addresses: 3)), at: Self.at(0))
             }
-            guard case .connect(let host, let address, attempt: 1) = actions.last else { break }
+            guard case .reach(let host, let address, attempt: 1) = actions.last else { break }
             asked.append([host, address])
             failures += 1
             let error = AMQPError(.connectionLost, "failure \(failures)")
@@ -294,7 +294,7 @@ import Testing
                 case .prepare(let number):
                     #expect(number == attempt + 1)
                     attempt = number
-                case .connect(_, _, let number), .resolve(_, let number), .logIn(let number), .restore(_, let number):
+                case .reach(_, _, let number), .resolve(_, let number), .logIn(let number), .restore(_, let number):
                     #expect(number == attempt)
                 case .admit:
                     #expect(machine.isOpen && openSince == nil)
