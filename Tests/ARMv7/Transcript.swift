@@ -59,6 +59,7 @@ public func runChecks() -> CInt {
     checkNumbers(&transcript)
     checkTimes(&transcript)
     checkWaits(&transcript)
+    checkMachines(&transcript)
     checkIdentities(&transcript)
     checkDecisions(&transcript)
     checkMessages(&transcript)

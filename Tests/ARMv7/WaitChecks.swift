@@ -8,12 +8,6 @@ func checkWaits(_ transcript: inout Transcript) {
     checkWindow(&transcript)
 }
 
-/// A generator that gives the same number again and again.
-private struct Constant: RandomNumberGenerator {
-    var number: UInt64
-    mutating func next() -> UInt64 { number }
-}
-
 private func checkInstants(_ transcript: inout Transcript) {
     transcript.begin("Instant")
     transcript.expect("4000000000 s", Duration.seconds(4_000_000_000 as Int64).nanoseconds, 4_000_000_000_000_000_000)
@@ -57,10 +51,9 @@ private func checkHeartbeats(_ transcript: inout Transcript) {
 
 private func checkBackoff(_ transcript: inout Transcript) {
     transcript.begin("Backoff")
-    var largest = Constant(number: .max)
     var backoff = Backoff(.milliseconds(200)...(.seconds(15)))
     for (step, ceiling) in ([200, 400, 800, 1600, 3200, 6400, 12_800, 15_000, 15_000] as [Int64]).enumerated() {
-        let pause = backoff.next(using: &largest).nanoseconds
+        let pause = backoff.next(jitter: .max).nanoseconds
         transcript.expect("ceiling \(step)", pause, ceiling * 1_000_000)
     }
     var random = SplitMix64(seed: 6)
@@ -70,7 +63,7 @@ private func checkBackoff(_ transcript: inout Transcript) {
     ] as [ClosedRange<Duration>] {
         var backoff = Backoff(range)
         for _ in 0..<60 {
-            let pause = backoff.next(using: &random)
+            let pause = backoff.next(jitter: random.next())
             transcript.expect("at least nothing", pause >= .zero, true)
             transcript.note("pause", pause.nanoseconds)
         }

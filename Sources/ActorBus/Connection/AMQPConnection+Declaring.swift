@@ -72,97 +72,61 @@ extension AMQPConnection {
         return failures
     }
 
-    /// Declares what can be declared now, and begins to ask again for the rest. Throws what ends the session or the
-    /// connection.
+    /// Declares what can be declared now; the rest is asked for again later. Throws what ends the session or the connection.
     func declareForNow(_ parts: [TopologyPart], in session: Session, budget: Duration) async throws {
         let failures = try await declareEach(parts, in: session, budget: budget)
-        for part in parts where !failures.contains(where: { $0.part.name == part.name }) { noteDeclared(part.name) }
-        for (part, error) in failures {
-            if undeclared.insert(part.name).inserted { askAgain(for: part.name) }
-            try endIfRefusedForGood(part.name, error)
-        }
-        let leftOut = Self.queues(failures.map(\.part.name))
-        updateUndeclared { status in
-            for queue in leftOut { status.omissions[queue, default: 0] += 1 }
-        }
-        if undeclared.isEmpty { undeclaredLog = AttemptLog() }
-        if let last = failures.last { logUndeclared(last.part.name, last.error) }
-    }
-
-    private func noteDeclared(_ name: TopologyPart.Name) {
-        refusals.granted(.part(name))
-        guard undeclared.remove(name) != nil else { return }
-        updateUndeclared()
-        logger.debug("\(name) is declared again")
-        guard undeclared.isEmpty else { return }
-        undeclaredLog = AttemptLog()
-        logger.info("every exchange and queue is declared again")
-    }
-
-    private func updateUndeclared(_ change: (inout ConnectionStatus) -> Void = { _ in }) {
-        let queues = Set(Self.queues(undeclared))
-        board.update { status in
-            status.undeclared = undeclared.count
-            status.undeclaredQueues = queues
-            change(&status)
-        }
-    }
-
-    private static func queues(_ names: some Sequence<TopologyPart.Name>) -> [String] {
-        names.compactMap { if case .queue(let name) = $0 { name.text } else { nil } }
-    }
-
-    /// One line for all that is left out, since a node that is away takes many queues with it.
-    private func logUndeclared(_ name: TopologyPart.Name, _ error: AMQPError) {
-        if undeclaredLog.failed(at: world.now) {
-            logger.warning("\(undeclared.count) exchanges or queues are left out for now and asked for again: \(error)")
-        } else {
-            logger.debug("\(name) is left out for now: \(error)")
-        }
-    }
-
-    /// A topology that differs, or a right that is missing, ends the connection when it has lasted.
-    private func endIfRefusedForGood(_ name: TopologyPart.Name, _ error: AMQPError) throws(AMQPError) {
-        let isFinal = refusals.note(
-            error, isRefusal: error.outlook == .refused, of: .part(name), at: world.now)
-        guard isFinal else { return }
-        logger.error("the connection cannot be restored: for \(configuration.refusalPatience) now, \(error)")
-        shut(error)
-        throw error
-    }
-
-    /// Asks again until the part is declared, or the session is over. Holds the connection only for each attempt, so that
-    /// one that is dropped meanwhile goes.
-    private func askAgain(for name: TopologyPart.Name) {
-        let (range, session) = (configuration.recoveryDelay, sessions)
-        world.task { [weak self, world] in
-            var backoff = Backoff(range)
-            while let pause = await self?.pauseBeforeAsking(for: name, inSession: session, &backoff) {
-                do { try await world.sleep(for: pause) } catch { return }
-                await self?.askOnce(for: name, inSession: session)
+        for part in parts {
+            guard let error = failures.first(where: { $0.part.name == part.name })?.error else {
+                handle(.declared(part.name))
+                continue
             }
+            if let queue = part.name.queue { omissions[queue, default: 0] += 1 }
+            handle(.leftOut(part.name, error))
+            try checkOpen()
         }
     }
 
-    private func pauseBeforeAsking(
-        for name: TopologyPart.Name, inSession number: UInt64, _ backoff: inout Backoff
-    ) -> Duration? {
-        guard number == sessions, session != nil, undeclared.contains(name) else { return nil }
-        return backoff.next(using: &random)
+    // MARK: What is left out
+
+    func handle(_ event: UndeclaredParts.Event) {
+        let actions = undeclared.handle(event, at: moment())
+        showStatus()
+        for action in actions { carryOut(action) }
     }
 
-    private func askOnce(for name: TopologyPart.Name, inSession number: UInt64) async {
-        guard number == sessions, let session, undeclared.contains(name) else { return }
-        guard let part = topology.part(name) else { return noteDeclared(name) }
+    private func carryOut(_ action: UndeclaredParts.Action) {
+        switch action {
+        case .pause(let name, let until): alarms.set(.part(name), at: until)
+        case .declare(let name):
+            guard let session, let part = topology.part(name) else { return handle(.declared(name)) }
+            world.task { await self.declareAgain(part, in: session) }
+        case .end(let error):
+            logger.error("the connection cannot be restored: for \(configuration.refusalPatience) now, \(error)")
+            handle(.ended(error))
+        case .tell(.skipped(let name, let error, let isNew, let isLoud)):
+            if isLoud {
+                logger.warning(
+                    "\(undeclared.names.count) exchanges or queues are left out for now and asked for again: \(error)")
+            } else {
+                logger.debug("\(name) is left out for now: \(error)")
+            }
+            // What a recovery has to leave out is told when that is done.
+            if isNew, machine.isOpen { report(.skipped(.init(name, error))) }
+        case .tell(.restored(let name)):
+            logger.debug("\(name) is declared again")
+            if undeclared.isEmpty { logger.info("every exchange and queue is declared again") }
+            report(.restored(name.resource))
+        }
+    }
+
+    private func declareAgain(_ part: TopologyPart, in session: Session) async {
         do {
             try await declare(part, in: session)
-            if session === self.session { noteDeclared(name) }
-        } catch let error as AMQPError {
-            guard session === self.session, session.failure == nil, closed == nil else { return }
-            do { try endIfRefusedForGood(name, error) } catch { return }
-            logUndeclared(name, error)
+            if session === self.session { handle(.declared(part.name)) }
         } catch {
-            logger.debug("\(name) is still left out: \(error)")
+            // What ends the session is told by its end.
+            guard session === self.session, session.failure == nil else { return }
+            handle(.refused(part.name, AMQPError(of: error)))
         }
     }
 }

@@ -11,17 +11,12 @@ extension AMQPConnection: ThreadLoop {
         if let session, session.isSilent(now: now) { takeIn() }
         let commandsDue = inbox.takeDue(into: &commands, now: now)
         carryOutTaken(now: now)
-        for (id, publisher) in publishers {
+        if let due = alarms.next, now >= due { ring(now: now) }
+        for publisher in publishers.values {
             publisher.expire(now: now)
-            if publisher.isOver { retire(id, publisher) }
+            if publisher.isOver { handle(.done, of: publisher) }
         }
-        while let waiter = openWaiters.first, now >= waiter.deadline {
-            openWaiters.removeFirst()
-            waiter.continuation.resume(
-                throwing: AMQPError(
-                    .connectionLost, "the connection did not come back within \(configuration.replyTimeout)"))
-        }
-        var ownDeadline = Instant.earlier(commandsDue, openWaiters.first?.deadline)
+        var ownDeadline = Instant.earlier(commandsDue, alarms.next)
         let isBlocked = session?.blocked != nil
         for publisher in publishers.values {
             ownDeadline = .earlier(ownDeadline, publisher.wakeUp(isBlocked: isBlocked))
@@ -31,10 +26,10 @@ extension AMQPConnection: ThreadLoop {
             try session.checkDeadlines(now: now)
             for consumer in consumers.values where consumer.hasSettled {
                 try consumer.flush(session)
-                if consumer.isReleased && consumer.unsettled == 0 { retire(consumer) }
+                if consumer.machine.isDraining, consumer.unsettled == 0 { handle(.settled, of: consumer) }
             }
             for publisher in publishers.values {
-                if !isBlocked, let channel = publisher.channelToRenew(now: now) { renew(channel, in: session) }
+                if !isBlocked, publisher.isToBeRenewed(now: now) { handle(.renewalDue, of: publisher) }
                 publisher.pump(session, now: now)
             }
             try session.write(now: now)
@@ -68,7 +63,8 @@ extension AMQPConnection: ThreadLoop {
         }
         if settlementsWait { inbox.handedOut(now: world.now) }
         if session.blocked !== blocked, self.session === session {
-            board.update { $0.blocked = session.blocked?.reason }
+            if machine.isOpen { report(session.blocked.map { .blocked($0.reason) } ?? .unblocked) }
+            showStatus()
         }
     }
 
@@ -88,7 +84,7 @@ extension AMQPConnection: ThreadLoop {
         switch command {
         case .publish(let request):
             guard let publisher = publishers[request.publisher] else {
-                return request.abandon(closed: closed ?? AMQPError(.connectionClosed, "the publisher is gone"))
+                return request.abandon(closed: machine.end ?? AMQPError(.connectionClosed, "the publisher is gone"))
             }
             publisher.submit(request, now: now)
         case .cancelPublish(let request):

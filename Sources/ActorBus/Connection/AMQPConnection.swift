@@ -15,44 +15,49 @@ public actor AMQPConnection {
     nonisolated let logger: Logger
     nonisolated let inbox: Inbox
     nonisolated let board = StatusBoard()
+    private nonisolated let eventBoard = EventBoard()
     nonisolated let thread: any LoopThread
     nonisolated let world: World
 
-    var session: Session?
-    /// How many sessions there were, so that what was begun for one knows when it is over.
-    var sessions: UInt64 = 0
-    var topology: Topology
+    // The machines decide; the rest of this is what they decide about.
+    var machine: ConnectionMachine
+    var undeclared: UndeclaredParts
     var publishers = Roster<UInt32, PublisherCore>()
     var consumers = Roster<UInt32, ConsumerCore>()
+    let policy: RecoveryPolicy
+
+    /// The socket of the present attempt or of the open connection.
+    var session: Session?
+    /// Of the host that is being asked.
+    var addresses: [ResolvedAddress] = []
+    var topology: Topology
+    /// How often each queue was left out.
+    var omissions: [String: UInt64] = [:]
     /// Tasks that wait until a consumer is registered.
     var registrations: [UInt32: [CheckedContinuation<Void, any Error>]] = [:]
-    /// Tasks that wait until the connection is open again, the oldest first.
+    /// Tasks that wait until the connection is open, the oldest first.
     var openWaiters: [OpenWaiter] = []
-    /// Why the connection is closed for good; nil while it is not.
-    var closed: AMQPError?
-    var recovery: Task<Void, Never>?
+    /// Says connection.close, and waits for the answer.
+    var goodbye: Task<Void, Never>?
+    var alarms = Alarms<Alarm>()
     var nextID: UInt32 = 0
-    var rotation = HostRotation()
-    var backoff: Backoff
-    /// What the broker refuses, and since when.
-    var refusals: LastingRefusals<RefusedThing>
-    /// Parts of the topology that the broker did not take at the last recovery, each with a task that asks again.
-    var undeclared: Set<TopologyPart.Name> = []
-    /// Which of the attempts to declare them are told.
-    var undeclaredLog = AttemptLog()
     /// The last password that was had.
     var password: String
     var commands: [Inbox.Command] = []
-    var random: Randomness
+    private var random: Randomness
 
-    enum RefusedThing: Hashable {
+    /// Who wants to be woken.
+    enum Alarm: Equatable {
+        case connection
+        case waiter(UInt32)
         case part(TopologyPart.Name)
+        case publisher(UInt32)
         case consumer(UInt32)
     }
 
     struct OpenWaiter {
+        let id: UInt32
         let continuation: CheckedContinuation<Void, any Error>
-        let deadline: Instant
     }
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.unownedExecutor }
@@ -69,8 +74,9 @@ public actor AMQPConnection {
         self.configuration = configuration
         self.topology = topology
         self.logger = logger
-        backoff = Backoff(configuration.recoveryDelay)
-        refusals = LastingRefusals(patience: configuration.refusalPatience)
+        policy = RecoveryPolicy(configuration)
+        machine = ConnectionMachine(policy, hosts: configuration.endpoints.map(\.description))
+        undeclared = UndeclaredParts(policy)
         password = configuration.password
         world = configuration.world
         random = world.randomness
@@ -117,13 +123,13 @@ public actor AMQPConnection {
                 try await connection.openFirst()
             } onCancel: {
                 configuration.world.task {
-                    await connection.shut(AMQPError(.connectionClosed, "connecting was cancelled"))
+                    await connection.handle(.ended(AMQPError(.connectionClosed, "connecting was cancelled")))
                 }
             }
             // Cancelled as it became open: what is being shut is nothing to hand out.
             try Task.checkCancellation()
         } catch {
-            await connection.shut(AMQPError(.connectionClosed, "the connection was never open"))
+            await connection.handle(.ended(AMQPError(.connectionClosed, "the connection was never open")))
             throw Task.isCancelled ? CancellationError() : error
         }
         return connection
@@ -136,18 +142,20 @@ public actor AMQPConnection {
     /// nobody up.
     public nonisolated func statusUpdates() -> AsyncStream<ConnectionStatus> { board.updates() }
 
+    /// What happens to the connection from now on, beginning with whom it is connected to, until it is closed.
+    ///
+    /// Each call is a series of its own, and needs no reading: who is more than 256 events behind loses the oldest, and holds
+    /// nobody up. Ends with ``ConnectionEvent/closed(_:)``, or without a word when the connection is only dropped.
+    public nonisolated var events: AsyncStream<ConnectionEvent> { eventBoard.events() }
+
     /// Ends every consumer, tells every waiting publish that it is over, and closes the connection in good order,
     /// within two seconds whatever the broker does. Further calls change nothing.
     public func close() async {
-        guard closed == nil else { return }
-        let error = AMQPError(.connectionClosed, "the connection was closed")
+        guard machine.end == nil else { return }
         carryOutCommands()
         flushSettlements()
-        closed = error
-        recovery?.cancel()
-        endAll(error)
-        await session?.close(timeout: .seconds(2))
-        shut(error)
+        handle(.closeAsked)
+        await goodbye?.value
     }
 
     /// Declares more, and keeps it for every recovery. Waits for a recovery under way.
@@ -194,22 +202,37 @@ public actor AMQPConnection {
 
     /// Throws when the connection is closed for good.
     func checkOpen() throws(AMQPError) {
-        if let closed { throw closed }
+        if let end = machine.end { throw end }
+    }
+
+    private func openFirst() async throws {
+        try await withCheckedThrowingContinuation { continuation in
+            openWaiters.append(OpenWaiter(id: makeID(), continuation: continuation))
+            handle(.begin)
+        }
     }
 
     /// The live session, after a recovery if one is under way. Bounded by the reply time-out.
     func openSession() async throws -> Session {
-        try checkOpen()
-        if status.state != .open {
-            let deadline = world.now + configuration.replyTimeout
-            try await withCheckedThrowingContinuation {
-                openWaiters.append(OpenWaiter(continuation: $0, deadline: deadline))
+        if !machine.isOpen {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                // Decided where it is added, since the connection may have opened since the call.
+                if let end = machine.end { return continuation.resume(throwing: end) }
+                if machine.isOpen { return continuation.resume() }
+                let id = makeID()
+                openWaiters.append(OpenWaiter(id: id, continuation: continuation))
+                alarms.set(.waiter(id), at: world.now + configuration.replyTimeout)
             }
         }
         try checkOpen()
         guard let session else { throw AMQPError(.connectionLost, "the connection was lost again") }
         return session
     }
+
+    /// What the world adds to an event.
+    func moment() -> Moment { Moment(now: world.now, jitter: random.next()) }
+
+    func report(_ event: ConnectionEvent) { eventBoard.tell(event) }
 }
 
 /// What ``AMQPConnection/inspect(queue:)`` tells.

@@ -1,5 +1,5 @@
 /// The pauses between attempts: doubling, with jitter, so that the clients of a broker that comes back do not all come at
-/// once. Pure: randomness and time are passed in.
+/// once. Pure: random numbers and time are passed in.
 ///
 /// They begin anew only when what was reached has lasted twice the longest pause. A broker that accepts a connection and
 /// ends it again at once is so asked no more often than one that does not answer.
@@ -14,11 +14,12 @@ struct Backoff {
         ceiling = range.lowerBound
     }
 
-    /// The next pause: between nothing and a ceiling that doubles from the range's lower to its upper bound.
-    mutating func next(using random: inout some RandomNumberGenerator) -> Duration {
-        let nanoseconds = Int64.random(in: 0...max(0, ceiling.nanoseconds), using: &random)
+    /// The next pause: between nothing and a ceiling that doubles from the range's lower to its upper bound. `jitter` says
+    /// where between them, from 0 for nothing to the largest number for the ceiling.
+    mutating func next(jitter: UInt64) -> Duration {
+        let count = UInt64(max(0, ceiling.nanoseconds)) + 1
         ceiling = min(ceiling * 2, range.upperBound)
-        return .nanoseconds(nanoseconds)
+        return .nanoseconds(Int64(count.multipliedFullWidth(by: jitter).high))
     }
 
     /// An attempt succeeded.

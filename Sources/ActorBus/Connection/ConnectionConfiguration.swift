@@ -13,6 +13,15 @@ public struct ConnectionConfiguration: Sendable {
         public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
     }
 
+    /// What becomes of a connection whose topology the broker does not take any more, after it was open once.
+    public enum RefusedTopology: Sendable {
+        /// The exchange or queue is left out, which ``AMQPConnection/events`` tell, and asked for again for as long as it takes;
+        /// everything else goes on.
+        case skip
+        /// The connection is closed for good, with the broker's refusal as the error.
+        case endConnection
+    }
+
     /// The brokers of one cluster. Each attempt asks all of them, at every address that their names have, until one lets us
     /// work; it begins with the one that worked last, or behind it when that connection did not last.
     public var endpoints: [Endpoint]
@@ -37,8 +46,12 @@ public struct ConnectionConfiguration: Sendable {
     /// for again in the background.
     public var recoveryPatience: Duration = .seconds(5)
     /// How long after the first connection the broker must refuse the same thing, asked again and again, until that is
-    /// final: a topology that differs ("inequivalent arg") or a right that is missing.
+    /// final: a topology that differs ("inequivalent arg"), a right that is missing, or, for a consumer, a queue that does not
+    /// exist and that the connection's topology does not declare.
     public var refusalPatience: Duration = .seconds(60)
+    /// What an exchange or a queue of the topology that is refused for so long means for the connection. A consumer that is
+    /// refused for so long ends alone, with the error.
+    public var refusedTopology: RefusedTopology = .skip
     /// How long the broker may hold the connection blocked (memory or disk alarm) before the connection is replaced.
     public var blockedTimeout: Duration = .seconds(300)
     /// How often the first connection is tried, each time at every address, before `connect` throws.
@@ -83,5 +96,15 @@ extension ConnectionConfiguration: CustomStringConvertible, CustomReflectable {
     public var description: String {
         let hosts = endpoints.map(\.description).joined(separator: ",")
         return "amqp://\(user)@\(hosts)/\(virtualHost == "/" ? "" : virtualHost)"
+    }
+}
+
+extension RecoveryPolicy {
+    init(_ configuration: ConnectionConfiguration) {
+        firstAttempts = configuration.connectAttempts
+        firstPause = configuration.connectDelay
+        pauses = configuration.recoveryDelay
+        refusalPatience = configuration.refusalPatience
+        refusalsEndTheConnection = configuration.refusedTopology == .endConnection
     }
 }

@@ -15,7 +15,7 @@ public struct ConnectionStatus: Sendable, Equatable {
     public internal(set) var consumers = 0
     /// Consumers that the broker has acknowledged.
     public internal(set) var registeredConsumers = 0
-    /// Publishers whose channel was closed and could not be opened again yet; what they publish waits meanwhile.
+    /// Publishers that the broker refused a channel; it is asked for again, and what they publish waits meanwhile.
     public internal(set) var unattachedPublishers = 0
     /// Exchanges and queues of the topology that the broker did not take at the last recovery, and is being asked for again.
     /// The rest of the connection works meanwhile.
@@ -51,59 +51,24 @@ public struct ConnectionStatus: Sendable, Equatable {
     }
 }
 
-/// The status and those who watch it. A slow watcher loses the oldest news and holds nobody up.
+/// The status and those who watch it. Derived from the connection's machines, and read by no decision of theirs.
 final class StatusBoard: Sendable {
-    private struct State {
-        var status = ConnectionStatus()
-        var watchers = Roster<UInt64, AsyncStream<ConnectionStatus>.Continuation>()
-        var nextWatcher: UInt64 = 0
-        var isFinished = false
-    }
+    private let feed = Feed(opening: [ConnectionStatus()], bound: 32)
 
-    private let state = Lock(State())
+    var status: ConnectionStatus { feed.opening[0] }
 
-    deinit { finish() }
-
-    var status: ConnectionStatus { state.withLock { $0.status } }
-
-    /// Changes the status; watchers are told when it has changed. To be called on one thread, so that nobody sees news
-    /// in the wrong order.
+    /// Changes the status; watchers are told when it is another. To be called on one thread.
     func update(_ change: (inout ConnectionStatus) -> Void) {
-        let (status, watchers) = state.withLock { state in
-            let before = state.status
-            change(&state.status)
-            return (state.status, state.status != before ? state.watchers.values : [])
+        feed.send { opening in
+            let before = opening[0]
+            change(&opening[0])
+            return opening[0] == before ? nil : opening[0]
         }
-        // Not under the lock: a watcher that is being cancelled holds its task's lock and waits for this one
-        // (`onTermination`), and to wake it takes its task's.
-        for watcher in watchers { watcher.yield(status) }
     }
 
     /// The status now and at every change, until the connection closes.
-    func updates() -> AsyncStream<ConnectionStatus> {
-        AsyncStream(bufferingPolicy: .bufferingNewest(32)) { continuation in
-            let id = state.withLock { state in
-                state.nextWatcher += 1
-                // Nobody waits for it yet.
-                continuation.yield(state.status)
-                if !state.isFinished { state.watchers[state.nextWatcher] = continuation }
-                return state.isFinished ? nil : state.nextWatcher
-            }
-            guard let id else { return continuation.finish() }
-            continuation.onTermination = { [weak self] _ in
-                self?.state.withLock { state in state.watchers[id] = nil }
-            }
-        }
-    }
+    func updates() -> AsyncStream<ConnectionStatus> { feed.stream() }
 
     /// Ends all watching.
-    func finish() {
-        let watchers = state.withLock { state in
-            let watchers = state.watchers.values
-            state.watchers = Roster()
-            state.isFinished = true
-            return watchers
-        }
-        for watcher in watchers { watcher.finish() }
-    }
+    func finish() { feed.finish() }
 }

@@ -1,3 +1,16 @@
+/// What is tried again how often, after which pauses, and what ends a connection: the one policy of all machines.
+struct RecoveryPolicy {
+    /// How often the first connection is tried, and how far apart.
+    var firstAttempts = 10
+    var firstPause = Duration.seconds(5)
+    /// The shortest and the longest pause between all later attempts.
+    var pauses: ClosedRange<Duration> = .milliseconds(200)...(.seconds(15))
+    /// How long the same refusal must last before it counts as final.
+    var refusalPatience = Duration.seconds(60)
+    /// Whether an exchange or a queue that is refused for so long ends the connection; otherwise it is left out.
+    var refusalsEndTheConnection = false
+}
+
 /// What a failure says about the next attempt.
 ///
 /// Decided by codes wherever a code can tell. The broker's words decide in three cases in which one code stands for what
@@ -15,6 +28,17 @@ enum Outlook: Equatable {
 }
 
 extension AMQPError {
+    /// What the first connection ends with when all its attempts have failed; `self` is what the last came to.
+    func afterAllAttempts(_ attempts: Int, at hosts: [String]) -> AMQPError {
+        var error = self
+        error.code = .brokerUnreachable
+        error.message =
+            "no broker could be \(cause == nil ? "reached" : "used") at \(hosts.joined(separator: ", ")) in \(attempts) "
+            + "\(attempts == 1 ? "attempt" : "attempts"); the last: \(message)"
+        error.remedy = remedy ?? "check that the broker runs and that host and port are right"
+        return error
+    }
+
     var outlook: Outlook {
         switch code {
         case .accessRefused: .refused
@@ -41,22 +65,31 @@ extension AMQPError {
 }
 
 /// An attempt at every address of every host, of which none let us work.
-struct FailedAttempt {
-    private var failures: [(endpoint: String, error: AMQPError)] = []
+struct FailedAttempt: Equatable {
+    private struct Failure: Equatable {
+        var endpoint: String
+        var error: AMQPError
+    }
 
-    mutating func note(_ error: AMQPError, at endpoint: String) { failures.append((endpoint, error)) }
+    private var failures: [Failure] = []
+
+    mutating func note(_ error: AMQPError, at endpoint: String) {
+        failures.append(Failure(endpoint: endpoint, error: error))
+    }
 
     /// What the attempt came to. A refusal that is final is told as it is, whatever the other hosts said; otherwise it is
     /// `brokerUnreachable`, with what each host said, and with the broker's own words where one answered.
     var error: AMQPError {
-        if let final = failures.map(\.error).filter({ $0.depth > 0 }).max(by: { $0.depth < $1.depth }) { return final }
+        let final = failures.map { $0.error }.filter { $0.depth > 0 }.max { $0.depth < $1.depth }
+        if let final { return final }
         var words: [String] = []
-        for (endpoint, error) in failures {
+        for failure in failures {
             // A host's addresses often say the same.
-            let line = error.message.contains(endpoint) ? error.message : "\(endpoint): \(error.message)"
+            let (endpoint, message) = (failure.endpoint, failure.error.message)
+            let line = message.contains(endpoint) ? message : "\(endpoint): \(message)"
             if !words.contains(line) { words.append(line) }
         }
-        let answered = failures.map(\.error).first { $0.replyCode != nil }
+        let answered = failures.map { $0.error }.first { $0.replyCode != nil }
         return AMQPError(
             .brokerUnreachable, words.joined(separator: ", "), replyCode: answered?.replyCode,
             replyText: answered?.replyText, remedy: answered?.remedy, cause: answered?.code)
@@ -76,37 +109,30 @@ struct HostRotation: Equatable {
     mutating func failed(of count: Int) { first = count > 0 ? (first + 1) % count : 0 }
 }
 
-/// Since when the broker refuses a thing, asked again and again. Ends what cannot come back, and nothing else.
-struct LastingRefusals<Thing: Hashable> {
-    /// How long the same refusal must last before it counts as final.
-    let patience: Duration
-    private var since: [Thing: (code: AMQPError.Code, moment: Instant)] = [:]
+/// Since when the broker refuses one thing, asked again and again. Finds what cannot come back, and nothing else.
+struct LastingRefusal {
+    private var since: (code: AMQPError.Code, moment: Instant)?
 
-    init(patience: Duration) { self.patience = patience }
-
-    /// Notes what asking for `thing` came to. True when it is refused now and was `patience` ago, with no other answer in
-    /// between. `isRefusal` is false for what may pass, which begins the time anew.
-    mutating func note(_ error: AMQPError, isRefusal: Bool, of thing: Thing, at now: Instant) -> Bool {
+    /// Notes what asking came to. True when it is refused now and was `patience` ago, with no other answer in between.
+    /// `isRefusal` is false for what may pass, which begins the time anew.
+    mutating func note(_ error: AMQPError, isRefusal: Bool, patience: Duration, at now: Instant) -> Bool {
         guard isRefusal else {
-            since[thing] = nil
+            since = nil
             return false
         }
-        guard let before = since[thing], before.code == error.code else {
-            since[thing] = (error.code, now)
+        guard let since, since.code == error.code else {
+            self.since = (error.code, now)
             return patience <= .zero
         }
-        return now >= before.moment + patience
+        return now >= since.moment + patience
     }
 
-    /// The broker has done what was asked.
-    mutating func granted(_ thing: Thing) { since[thing] = nil }
-
-    /// No broker was there to refuse anything; what it says when it is back is a new answer.
-    mutating func forget() { since = [:] }
+    /// The broker has done what was asked, or was not there to refuse anything: what it says next is a new answer.
+    mutating func forget() { since = nil }
 }
 
 /// Which failed attempts of a row are told to whoever reads the log: the first, and then one a minute.
-struct AttemptLog {
+struct AttemptLog: Equatable {
     /// How many have failed.
     private(set) var failed: UInt64 = 0
     private var told: Instant?

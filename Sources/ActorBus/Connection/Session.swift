@@ -1,13 +1,10 @@
-/// What waits for a socket to connect. An object, as ``Blockade`` is, since the loop looks at both in every turn, and for
-/// a reference that is quick.
+/// A socket that is still to connect, and who waits for that. An object, as ``Blockade`` is, since the loop looks at both in
+/// every turn, and for a reference that is quick.
 private final class ConnectAttempt {
-    let waiter: CheckedContinuation<Void, any Error>
+    var waiter: CheckedContinuation<Void, any Error>?
     let deadline: Instant
 
-    init(waiter: CheckedContinuation<Void, any Error>, deadline: Instant) {
-        self.waiter = waiter
-        self.deadline = deadline
-    }
+    init(deadline: Instant) { self.deadline = deadline }
 }
 
 /// That the broker takes no messages, why, and since when.
@@ -40,8 +37,10 @@ final class Session {
     /// By number, from 1 on; what stands at 0 is nothing, since ``control`` is not opened.
     private var channels: [Channel?] = [nil]
     private let control = Channel(number: 0)
+    /// Nil once it is connected, or has failed.
     private var connecting: ConnectAttempt?
-    private var isConnected = false
+    /// When it has to be logged in.
+    private let loginDeadline: Instant
     private var heartbeat: HeartbeatMonitor
     private var frameMax: Int
     private var channelMax: UInt16
@@ -72,7 +71,10 @@ final class Session {
         frameMax = min(Self.largestFrame, Int(clamping: configuration.frameMax))
         world = configuration.world
         transport = try world.surroundings.connect(to: address, Liveness(configuration))
-        heartbeat = HeartbeatMonitor(interval: nil, now: world.now)
+        let now = world.now
+        heartbeat = HeartbeatMonitor(interval: nil, now: now)
+        loginDeadline = now + configuration.connectTimeout
+        connecting = ConnectAttempt(deadline: loginDeadline)
     }
 
     deinit {
@@ -82,11 +84,20 @@ final class Session {
 
     // MARK: Login
 
-    /// Connects, logs in and opens the virtual host (AMQP 0-9-1 section 2.2.4). Throws ``AMQPError``.
-    func open(password: String) async throws {
-        let deadline = world.now + configuration.connectTimeout
-        try await withCheckedThrowingContinuation { connecting = ConnectAttempt(waiter: $0, deadline: deadline) }
-        isConnected = true
+    private var isConnected: Bool { connecting == nil }
+
+    /// Waits until the socket is connected. Throws ``AMQPError``.
+    func connected() async throws {
+        try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
+            if let failure { return waiter.resume(throwing: failure) }
+            if let connecting { connecting.waiter = waiter } else { waiter.resume() }
+        }
+    }
+
+    /// Logs in and opens the virtual host (AMQP 0-9-1 section 2.2.4), within the same time-out as connecting. Throws
+    /// ``AMQPError``.
+    func logIn(password: String) async throws {
+        let deadline = loginDeadline
         let start = try await reply(on: control, deadline: deadline) { sendBuffer.appendProtocolHeader() }
         guard case .connectionStart(let mechanisms, let properties) = start else {
             throw unexpected("connection.start")
@@ -418,7 +429,7 @@ final class Session {
         if let connecting {
             guard try transport.finishConnecting() else { return }
             self.connecting = nil
-            connecting.waiter.resume()
+            connecting.waiter?.resume()
             return
         }
         var more = true
@@ -442,7 +453,7 @@ final class Session {
         guard failure == nil else { return }
         failure = error
         transport.close()
-        connecting.take()?.waiter.resume(throwing: error)
+        connecting.take()?.waiter?.resume(throwing: error)
         control.close(error)
         let open = channels
         channels = [nil]

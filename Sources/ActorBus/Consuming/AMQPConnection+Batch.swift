@@ -69,7 +69,7 @@ extension AMQPConnection {
             }
             return HeldDeliveries(consumer: consumer.id)
         }
-        if consumer.channel === channel || consumer.retirement != nil { await retire(consumer).value }
+        if consumer.channel === channel || consumer.closure != nil { await closeChannel(of: consumer) }
         // Ours is the only end of a channel that leaves this code.
         guard let end = channel.closed, end.code == .connectionClosed, session != nil else {
             throw Self.lostBatch(consumer.queue, channel.closed)

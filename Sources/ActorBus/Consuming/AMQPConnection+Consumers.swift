@@ -17,28 +17,13 @@ extension AMQPConnection {
         }
         try checkOpen()
         let id = makeID()
+        let mailbox = Mailbox()
         let consumer = ConsumerCore(
-            id: id, queue: queue, prefetch: prefetch, mailbox: Mailbox(), inbox: inbox,
-            backoff: Backoff(configuration.recoveryDelay), world: world)
-        consumer.onEnded = { [weak self] error in self?.assumeIsolated { $0.ended(id, error) } }
+            id: id, queue: queue, prefetch: prefetch, mailbox: mailbox, inbox: inbox, policy: policy)
+        consumer.onEvent = { [weak self] event in self?.assumeIsolated { $0.happened(event, to: id) } }
         consumers[id] = consumer
-        noteConsumers()
-        if let session, status.state == .open {
-            do {
-                try await register(consumer, in: session)
-            } catch let error as AMQPError
-                where session.failure != nil || error.outlook == .passing && !isMissing(queue, error)
-            {
-                try checkOpen()
-                // Without this session recovery does it.
-                if session.failure == nil { retry(consumer, in: session, after: error) }
-            } catch {
-                end(consumer, error)
-                throw error
-            }
-        }
-        let mailbox = consumer.mailbox
         try await withTaskCancellationHandler {
+            try Task.checkCancellation()
             try await registration(of: consumer)
         } onCancel: {
             inbox.put(.release(consumer: id, unread: mailbox.close()))
@@ -46,11 +31,110 @@ extension AMQPConnection {
         return ConsumerHandle(id: id, mailbox: mailbox)
     }
 
-    /// Asks for deliveries, over a new channel where the consumer has none that is open. The consumer counts as
-    /// registered with the broker's consume-ok.
-    func register(_ consumer: ConsumerCore, in session: Session, patience: Duration? = nil) async throws {
-        consumer.isRegistering = true
-        defer { consumer.isRegistering = false }
+    /// Asks for the consumer, now or in the recovery under way, and waits until it is there.
+    private func registration(of consumer: ConsumerCore) async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            guard consumer.machine.isWanted else { return continuation.resume(throwing: CancellationError()) }
+            registrations[consumer.id, default: []].append(continuation)
+            if machine.isOpen { handle(.asked, of: consumer) } else { showStatus() }
+        }
+    }
+
+    // MARK: The machine's actions
+
+    func handle(_ event: ConsumerMachine.Event, of consumer: ConsumerCore) {
+        let actions = consumer.machine.handle(event, at: moment())
+        showStatus()
+        for action in actions { carryOut(action, for: consumer) }
+        showStatus()
+    }
+
+    /// As `handle` does, and returns when an attempt that it begins is over: a task of its own would be a way round for whoever
+    /// waits for that.
+    func handleAndWait(_ event: ConsumerMachine.Event, of consumer: ConsumerCore) async {
+        for action in consumer.machine.handle(event, at: moment()) {
+            if case .register(let attempt, let occasion) = action, let session {
+                await register(consumer, attempt, occasion, in: session)
+            } else {
+                carryOut(action, for: consumer)
+            }
+        }
+    }
+
+    /// The broker has ended a consumer, or its channel is closed.
+    private func happened(_ event: ConsumerMachine.Event, to id: UInt32) {
+        // What ends all channels is told when all are closed.
+        guard let session, session.failure == nil, let consumer = consumers[id] else { return }
+        handle(event, of: consumer)
+    }
+
+    private func carryOut(_ action: ConsumerMachine.Action, for consumer: ConsumerCore) {
+        switch action {
+        case .register(let attempt, let occasion):
+            guard let session else { return }
+            world.task { await self.register(consumer, attempt, occasion, in: session) }
+        case .pause(let until): alarms.set(.consumer(consumer.id), at: until)
+        case .admit:
+            for waiter in takeRegistrations(of: consumer) { waiter.resume() }
+        case .dismiss:
+            for waiter in takeRegistrations(of: consumer) { waiter.resume(throwing: CancellationError()) }
+        case .fail(let error):
+            consumer.giveBack(consumer.mailbox.fail(error))
+            for waiter in takeRegistrations(of: consumer) { waiter.resume(throwing: error) }
+        case .cancel:
+            guard let session, let channel = consumer.channel, channel.closed == nil, !channel.isClosing else { return }
+            do {
+                // Ahead of the frames that give the unread back, or the broker would hand them to us again.
+                try session.send(.basicCancel(consumerTag: consumer.consumerTag), on: channel)
+            } catch {
+                logger.debug("the consumer of '\(consumer.queue)' could not be cancelled at the broker: \(error)")
+            }
+        case .closeChannel:
+            guard let session, let channel = consumer.channel, channel.closed == nil else {
+                return handle(.channelClosed, of: consumer)
+            }
+            consumer.closure = world.task {
+                await self.close(channel, of: consumer, in: session)
+                self.handle(.channelClosed, of: consumer)
+            }
+        case .tell(let news): tell(news, of: consumer)
+        case .forget:
+            consumers[consumer.id] = nil
+            alarms.clear(.consumer(consumer.id))
+        }
+    }
+
+    private func takeRegistrations(of consumer: ConsumerCore) -> [CheckedContinuation<Void, any Error>] {
+        registrations.removeValue(forKey: consumer.id) ?? []
+    }
+
+    /// One attempt to register a consumer.
+    private func register(
+        _ consumer: ConsumerCore, _ attempt: UInt64, _ occasion: ConsumerMachine.Occasion, in session: Session
+    ) async {
+        do {
+            if occasion == .again {
+                try await declareForNow(
+                    topology.parts(ofQueue: consumer.queue), in: session, budget: configuration.replyTimeout)
+            }
+            guard consumer.machine.isRegistering(attempt: attempt) else { return }
+            let patience = occasion == .recovery ? configuration.recoveryPatience : nil
+            try await consume(consumer, attempt, in: session, patience: patience)
+            handle(.accepted(attempt: attempt), of: consumer)
+        } catch {
+            // What ends the session is told by its end.
+            guard session === self.session, session.failure == nil else { return }
+            let isDeclaredHere = topology.part(.queue(WireName(consumer.queue))) != nil
+            handle(
+                .refused(attempt: attempt, AMQPError(of: error), isDeclaredHere: isDeclaredHere), of: consumer)
+        }
+    }
+
+    /// Asks for deliveries, over a new channel where the consumer has none that is open, and returns with the broker's
+    /// consume-ok.
+    private func consume(
+        _ consumer: ConsumerCore, _ attempt: UInt64, in session: Session, patience: Duration?
+    ) async throws {
         let channel: Channel
         if let open = consumer.channel {
             channel = open
@@ -58,7 +142,7 @@ extension AMQPConnection {
             channel = try await session.openChannel()
             channel.isExpendable = true
             _ = try await session.call(.basicQos(prefetch: consumer.prefetch), on: channel)
-            guard !consumer.isReleased else { return try await session.close(channel) }
+            guard consumer.machine.isRegistering(attempt: attempt) else { return try await session.close(channel) }
             consumer.attach(channel)
         }
         consumer.ask()
@@ -69,64 +153,9 @@ extension AMQPConnection {
             error.message = "consuming from the queue '\(consumer.queue)' failed: \(error.message)"
             throw error
         }
-        guard consumers[consumer.id] === consumer, !consumer.isReleased else { return }
-        guard !consumer.wasCancelled else {
-            throw AMQPError(
-                .closedByBroker, "the broker cancelled the consumer of '\(consumer.queue)' as soon as it was there")
-        }
-        consumer.registered(at: world.now)
-        refusals.granted(.consumer(consumer.id))
-        noteConsumers()
-        for waiter in registrations.removeValue(forKey: consumer.id) ?? [] { waiter.resume() }
     }
 
-    private func registration(of consumer: ConsumerCore) async throws {
-        try Task.checkCancellation()
-        if consumer.isRegistered { return }
-        guard consumers[consumer.id] === consumer, !consumer.isReleased else {
-            throw AMQPError(.connectionClosed, "the consumer of '\(consumer.queue)' was ended")
-        }
-        try await withCheckedThrowingContinuation { registrations[consumer.id, default: []].append($0) }
-    }
-
-    /// Stops the intake: hands nothing more out and cancels the consumer at the broker. What was handed out can still
-    /// be settled.
-    func release(_ consumer: ConsumerCore, unread: [Delivery]) {
-        guard !consumer.isReleased else { return }
-        if let session, let channel = consumer.channel, channel.closed == nil, !channel.isClosing {
-            do {
-                // Ahead of the frames that give the unread back, or the broker would hand them to us again.
-                try session.send(.basicCancel(consumerTag: consumer.consumerTag), on: channel)
-            } catch {
-                logger.debug("the consumer of '\(consumer.queue)' could not be cancelled at the broker: \(error)")
-            }
-        }
-        consumer.release(unread: unread)
-        noteConsumers()
-        failRegistrations(of: consumer, CancellationError())
-        if consumer.unsettled == 0 { retire(consumer) }
-    }
-
-    /// Closes the channel of a released consumer that has nothing unsettled, once, and forgets it.
-    @discardableResult
-    func retire(_ consumer: ConsumerCore) -> Task<Void, Never> {
-        if let retirement = consumer.retirement { return retirement }
-        let retirement = world.task { await closeChannel(of: consumer) }
-        consumer.retirement = retirement
-        return retirement
-    }
-
-    /// Waits until the broker has taken all settlements of a released consumer, for at most two seconds.
-    func finish(_ id: UInt32) async {
-        carryOutCommands()
-        guard let consumer = consumers[id] else { return }
-        release(consumer, unread: consumer.mailbox.close())
-        await retire(consumer).value
-    }
-
-    private func closeChannel(of consumer: ConsumerCore) async {
-        defer { forget(consumer) }
-        guard let session, let channel = consumer.channel, channel.closed == nil else { return }
+    private func close(_ channel: Channel, of consumer: ConsumerCore, in session: Session) async {
         do {
             try consumer.flush(session)
             try await session.close(channel, timeout: .seconds(2))
@@ -136,107 +165,46 @@ extension AMQPConnection {
         }
     }
 
-    /// Ends a consumer with an error that its reader is to see.
-    func end(_ consumer: ConsumerCore, _ error: any Error) {
-        _ = consumer.mailbox.fail(error)
-        consumer.release(unread: [])
-        if closed == nil, consumer.channel != nil {
-            retire(consumer)
-        } else {
-            forget(consumer)
+    private func tell(_ news: ConsumerMachine.News, of consumer: ConsumerCore) {
+        let queue = consumer.queue
+        switch news {
+        case .lost(let error):
+            logger.warning("there is no consumer of '\(queue)' for now, and it is asked for again: \(error)")
+            report(.consumerLost(queue: queue, error))
+        case .missed(let error, let attempts, isLoud: true):
+            logger.warning("the consumer of '\(queue)' is still not registered, after \(attempts) attempts: \(error)")
+        case .missed(let error, _, isLoud: false):
+            logger.debug("the consumer of '\(queue)' could not be registered again: \(error)")
+        case .back:
+            logger.info("the consumer of '\(queue)' is registered again")
+            report(.consumerBack(queue: queue))
+        case .ended(let error):
+            logger.error("the consumer of '\(queue)' is ended: \(error)")
+            report(.consumerEnded(queue: queue, error))
         }
-        failRegistrations(of: consumer, error)
     }
 
-    /// The broker ended the consumer, or closed its channel, while the connection lives on.
-    private func ended(_ id: UInt32, _ error: AMQPError) {
-        noteConsumers()
+    // MARK: The end of a consumer
+
+    /// Stops the intake: hands nothing more out and cancels the consumer at the broker. What was handed out can still
+    /// be settled.
+    func release(_ consumer: ConsumerCore, unread: [Delivery]) {
+        guard consumer.machine.isWanted else { return }
+        consumer.giveBack(unread)
+        handle(.released(isIdle: consumer.unsettled == 0), of: consumer)
+    }
+
+    /// Waits until the broker has taken all settlements of a consumer, for at most two seconds.
+    func finish(_ id: UInt32) async {
+        carryOutCommands()
         guard let consumer = consumers[id] else { return }
-        guard !consumer.isReleased else {
-            // Behind a mere basic.cancel what was handed out can still be settled.
-            if consumer.channel == nil { forget(consumer) }
-            return
-        }
-        guard !consumer.isRegistering else { return }
-        guard let session, session.failure == nil, status.state == .open else { return }
-        retry(consumer, in: session, after: error)
+        release(consumer, unread: consumer.mailbox.close())
+        await closeChannel(of: consumer)
     }
 
-    /// Begins to register a consumer again, unless that is under way.
-    func retry(_ consumer: ConsumerCore, in session: Session, after error: AMQPError) {
-        board.update { $0.problem = error.message }
-        guard consumer.restoringSession !== session else { return }
-        logger.warning("there is no consumer of '\(consumer.queue)' for now, and it is asked for again: \(error)")
-        consumer.restoringSession = session
-        world.task { await registerAgain(consumer, in: session) }
-    }
-
-    /// Whether a queue does not exist that nobody here declares. One of the topology is declared again.
-    private func isMissing(_ queue: String, _ error: AMQPError) -> Bool {
-        error.code == .notFound && topology.part(.queue(WireName(queue))) == nil
-    }
-
-    /// Declares the queue again, since it may be gone, and registers the consumer again, until that succeeds or the broker
-    /// has refused it for long enough: because the user may not read the queue, or because there is no such queue and
-    /// nobody here declares it.
-    private func registerAgain(_ consumer: ConsumerCore, in session: Session) async {
-        defer { if consumer.restoringSession === session { consumer.restoringSession = nil } }
-        var attempts = AttemptLog()
-        // Why it is begun was told.
-        _ = attempts.failed(at: world.now)
-        while isToBeRegistered(consumer, in: session) {
-            do {
-                try await world.sleep(for: consumer.backoff.next(using: &random))
-                guard isToBeRegistered(consumer, in: session) else { return }
-                try await declareForNow(
-                    topology.parts(ofQueue: consumer.queue), in: session, budget: configuration.replyTimeout)
-                guard isToBeRegistered(consumer, in: session) else { return }
-                try await register(consumer, in: session)
-                board.update { $0.problem = nil }
-                logger.info("the consumer of '\(consumer.queue)' is registered again")
-            } catch let error as AMQPError {
-                guard isToBeRegistered(consumer, in: session) else { return }
-                let isRefusal = error.outlook == .refused || isMissing(consumer.queue, error)
-                if refusals.note(error, isRefusal: isRefusal, of: .consumer(consumer.id), at: world.now) {
-                    logger.error(
-                        "the consumer of '\(consumer.queue)' is ended, for \(configuration.refusalPatience) now: \(error)"
-                    )
-                    return end(consumer, error)
-                }
-                board.update { $0.problem = error.message }
-                if attempts.failed(at: world.now) {
-                    logger.warning(
-                        "the consumer of '\(consumer.queue)' is still not registered, after \(attempts.failed - 1) attempts: \(error)"
-                    )
-                } else {
-                    logger.debug("the consumer of '\(consumer.queue)' could not be registered again: \(error)")
-                }
-            } catch {
-                return logger.debug("the consumer of '\(consumer.queue)' is not registered again: \(error)")
-            }
-        }
-    }
-
-    private func isToBeRegistered(_ consumer: ConsumerCore, in session: Session) -> Bool {
-        session.failure == nil && consumers[consumer.id] === consumer && !consumer.isReleased && !consumer.isRegistered
-    }
-
-    private func forget(_ consumer: ConsumerCore) {
-        consumers[consumer.id] = nil
-        refusals.granted(.consumer(consumer.id))
-        noteConsumers()
-    }
-
-    private func failRegistrations(of consumer: ConsumerCore, _ error: any Error) {
-        for waiter in registrations.removeValue(forKey: consumer.id) ?? [] { waiter.resume(throwing: error) }
-    }
-
-    /// Brings the status up to date.
-    func noteConsumers() {
-        let wanted = consumers.values.filter { !$0.isReleased }
-        board.update { status in
-            status.consumers = wanted.count
-            status.registeredConsumers = wanted.filter(\.isRegistered).count
-        }
+    /// Closes the channel of a released consumer, if nothing does already, and waits for that.
+    func closeChannel(of consumer: ConsumerCore) async {
+        handle(.abandoned, of: consumer)
+        await consumer.closure?.value
     }
 }

@@ -6,7 +6,6 @@ final class ConsumerCore: ChannelUser {
     let prefetch: UInt16
     let mailbox: Mailbox
     private let inbox: Inbox
-    private let world: World
     private(set) var channel: Channel?
     private var generation: UInt32 = 0
     /// How often it was asked for.
@@ -14,34 +13,22 @@ final class ConsumerCore: ChannelUser {
     private var ledger = AcknowledgmentLedger()
     /// Arrived in this turn of the loop and not yet handed over.
     private var batch: [Delivery] = []
-    /// Whether the broker has said consume-ok, on this channel.
-    private(set) var isRegistered = false
-    /// Set when nobody reads any more: the consumer is not registered again, and goes when its deliveries are settled.
-    private(set) var isReleased = false
-    /// Whether it is being registered, so that a channel that fails meanwhile is that attempt's affair.
-    var isRegistering = false
-    /// The session in which it is being registered again, so that one loop at a time does that. A loop of a session
-    /// that is lost may still sleep while the next session needs one.
-    weak var restoringSession: Session?
-    /// Closes its channel, once it is released and has nothing unsettled.
-    var retirement: Task<Void, Never>?
-    /// Whether the broker has cancelled it since it was last asked for; that may come with the consume-ok.
-    private(set) var wasCancelled = false
-    /// The pauses before it is asked for again.
-    var backoff: Backoff
+    /// What it is to the broker.
+    var machine: ConsumerMachine
+    /// Closes its channel.
+    var closure: Task<Void, Never>?
     /// Whether settlements wait to be written.
     private(set) var hasSettled = false
-    /// Called when the broker has ended the consumer, or its channel, while the connection lives on.
-    var onEnded: ((AMQPError) -> Void)?
+    /// Called when the broker has ended the consumer, or its channel is closed.
+    var onEvent: ((ConsumerMachine.Event) -> Void)?
 
-    init(id: UInt32, queue: String, prefetch: UInt16, mailbox: Mailbox, inbox: Inbox, backoff: Backoff, world: World) {
+    init(id: UInt32, queue: String, prefetch: UInt16, mailbox: Mailbox, inbox: Inbox, policy: RecoveryPolicy) {
         self.id = id
         self.queue = queue
         self.prefetch = prefetch
         self.mailbox = mailbox
         self.inbox = inbox
-        self.backoff = backoff
-        self.world = world
+        machine = ConsumerMachine(policy)
     }
 
     /// Its name on the channel: another at each registration, since a broker that has cancelled a consumer may keep the
@@ -62,20 +49,7 @@ final class ConsumerCore: ChannelUser {
     }
 
     /// It is about to be asked for, under a fresh tag.
-    func ask() {
-        wasCancelled = false
-        registrations &+= 1
-    }
-
-    func registered(at now: Instant) {
-        isRegistered = true
-        backoff.succeeded(at: now)
-    }
-
-    /// Whether a recovery has to register it in this session: nobody else does already.
-    func isToBeRegistered(in session: Session) -> Bool {
-        !isReleased && !isRegistered && restoringSession !== session
-    }
+    func ask() { registrations &+= 1 }
 
     /// Notes a settlement. False for one that is stale or comes second.
     func settle(_ from: ConsumerChannel, _ deliveryTag: UInt64, _ settlement: Settlement) -> Bool {
@@ -109,14 +83,8 @@ final class ConsumerCore: ChannelUser {
         return true
     }
 
-    /// Nobody reads any more: what was not handed out goes back to the queue.
-    func release(unread: [Delivery]) {
-        isReleased = true
-        isRegistered = false
-        giveBack(unread)
-    }
-
-    private func giveBack(_ deliveries: [Delivery]) {
+    /// Puts what was not handed out back into the queue.
+    func giveBack(_ deliveries: [Delivery]) {
         for delivery in deliveries { _ = settle(origin, delivery.deliveryTag, .requeue) }
     }
 
@@ -131,26 +99,22 @@ final class ConsumerCore: ChannelUser {
     }
 
     func cancelledByBroker() {
-        isRegistered = false
-        wasCancelled = true
-        backoff.lost(at: world.now)
-        onEnded?(
-            AMQPError(
-                .notFound, "the broker cancelled the consumer of the queue '\(queue)'",
-                remedy: "look whether the queue was deleted or its node went away"))
+        onEvent?(
+            .cancelled(
+                AMQPError(
+                    .notFound, "the broker cancelled the consumer of the queue '\(queue)'",
+                    remedy: "look whether the queue was deleted or its node went away")))
     }
 
     func channelClosed(_ error: AMQPError) {
         guard channel != nil else { return }
         channel = nil
-        isRegistered = false
-        backoff.lost(at: world.now)
         // Its deliveries went back with it, so nobody has to settle them before the consumer can go.
         ledger = AcknowledgmentLedger()
         hasSettled = false
         batch = []
         mailbox.purge()
-        onEnded?(error)
+        onEvent?(.channelLost(error))
     }
 
     func returned(_ message: Message, exchange: String, routingKey: String, reason: AMQPError) {}

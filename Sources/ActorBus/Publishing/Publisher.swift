@@ -96,79 +96,90 @@ extension AMQPConnection {
         }
         try checkOpen()
         let id = makeID()
-        let core = PublisherCore(window: window, timeout: timeout, world: world)
-        core.onChannelClosed = { [weak self] in self?.assumeIsolated { $0.reattach(id) } }
+        let core = PublisherCore(id: id, window: window, timeout: timeout, policy: policy, world: world)
+        core.onChannelClosed = { [weak self] in self?.assumeIsolated { $0.lostChannel(ofPublisher: id) } }
         publishers[id] = core
         // While the connection recovers there is nothing to attach to; recovery does it then.
-        if let session, status.state == .open {
-            do {
-                try await attach(core, to: session)
-            } catch let error as AMQPError where error.outlook == .passing {
-                try checkOpen()
-                reattach(id)
-            } catch {
-                publishers[id] = nil
-                throw error
-            }
+        if machine.isOpen {
+            await handleAndWait(.asked, of: core)
+            if case .gone(let error?) = core.machine.state { throw error }
         }
         return Publisher(connection: self, id: id, window: SendWindow(size: window))
     }
 
-    func attach(_ publisher: PublisherCore, to session: Session) async throws {
-        guard !publisher.isAttached else { return }
-        let channel = try await session.openChannel()
-        _ = try await session.call(.confirmSelect, on: channel)
-        publisher.attach(channel)
-        notePublishers()
+    // MARK: The machine's actions
+
+    func handle(_ event: PublisherMachine.Event, of publisher: PublisherCore) {
+        let actions = publisher.machine.handle(event, at: moment())
+        showStatus()
+        for action in actions { carryOut(action, for: publisher) }
+        showStatus()
     }
 
-    /// Publishers that wait for a new channel after the first attempt; one that is merely being replaced is no news.
-    private func notePublishers() {
-        let unattached = publishers.values.count { $0.lacksChannel && !$0.isReleased }
-        board.update { $0.unattachedPublishers = unattached }
-    }
-
-    /// Closes a publisher's channel; the end of it brings the next (``reattach(_:)``).
-    func renew(_ channel: Channel, in session: Session) {
-        logger.debug("a publisher's channel is replaced, since the broker refused or did not answer a message on it")
-        closeChannelOfPublisher(channel, in: session)
-    }
-
-    /// Forgets a publisher that nobody holds and that has nothing under way, and closes its channel.
-    func retire(_ id: UInt32, _ publisher: PublisherCore) {
-        // One that is about to get a channel waits for it, or nobody would close that.
-        guard publisher.isAttached || session == nil else { return }
-        publishers[id] = nil
-        notePublishers()
-        if let channel = publisher.detach(), let session { closeChannelOfPublisher(channel, in: session) }
-    }
-
-    private func closeChannelOfPublisher(_ channel: Channel, in session: Session) {
-        world.task {
-            do {
-                try await session.close(channel)
-            } catch {
-                logger.debug("a publisher's channel could not be closed: \(error)")
+    /// As `handle` does, and returns when an attempt that it begins is over: a task of its own would be a way round for whoever
+    /// waits for that.
+    func handleAndWait(_ event: PublisherMachine.Event, of publisher: PublisherCore) async {
+        for action in publisher.machine.handle(event, at: moment()) {
+            if case .attach(let attempt) = action, let session {
+                await attach(publisher, attempt, to: session)
+            } else {
+                carryOut(action, for: publisher)
             }
         }
     }
 
-    /// The broker closed a publisher's channel over one message: the others go on over a new one.
-    private func reattach(_ id: UInt32) {
-        guard let publisher = publishers[id], let session, session.failure == nil, status.state == .open else { return }
-        world.task {
-            // When the session is broken too, its recovery attaches every publisher.
-            while session.failure == nil, publishers[id] === publisher, !publisher.isAttached {
+    private func lostChannel(ofPublisher id: UInt32) {
+        // What ends all channels is told when all are closed.
+        guard let session, session.failure == nil, let publisher = publishers[id] else { return }
+        handle(.channelLost, of: publisher)
+    }
+
+    private func carryOut(_ action: PublisherMachine.Action, for publisher: PublisherCore) {
+        switch action {
+        case .attach(let attempt):
+            guard let session else { return }
+            world.task { await self.attach(publisher, attempt, to: session) }
+        case .pause(let until): alarms.set(.publisher(publisher.id), at: until)
+        case .closeChannel:
+            guard let session, let channel = publisher.channel else { return }
+            world.task {
                 do {
-                    try await attach(publisher, to: session)
+                    try await session.close(channel)
                 } catch {
-                    guard session.failure == nil, publishers[id] === publisher else { return }
-                    publisher.lacksChannel = true
-                    notePublishers()
-                    logger.warning("a publisher's channel could not be opened again, and will be: \(error)")
-                    do { try await world.sleep(for: .seconds(1)) } catch { return }
+                    self.logger.debug("a publisher's channel could not be closed: \(error)")
                 }
             }
+        case .fail(let error): publisher.failAll(error)
+        case .tell(let news): tell(news)
+        case .forget:
+            publisher.detach()
+            publishers[publisher.id] = nil
+            alarms.clear(.publisher(publisher.id))
+        }
+    }
+
+    /// One attempt to give a publisher a channel.
+    private func attach(_ publisher: PublisherCore, _ attempt: UInt64, to session: Session) async {
+        do {
+            let channel = try await session.openChannel()
+            _ = try await session.call(.confirmSelect, on: channel)
+            guard publisher.machine.isAttaching(attempt: attempt) else { return try await session.close(channel) }
+            publisher.attach(channel)
+            handle(.attached(attempt: attempt), of: publisher)
+        } catch {
+            // What ends the session is told by its end.
+            guard session === self.session, session.failure == nil else { return }
+            handle(.refused(attempt: attempt, AMQPError(of: error)), of: publisher)
+        }
+    }
+
+    private func tell(_ news: PublisherMachine.News) {
+        switch news {
+        case .lost(let error): logger.warning("a publisher's channel could not be opened, and will be: \(error)")
+        case .missed(let error, let attempts, isLoud: true):
+            logger.warning("a publisher still has no channel, after \(attempts) attempts: \(error)")
+        case .missed(let error, _, isLoud: false): logger.debug("a publisher still has no channel: \(error)")
+        case .back: logger.info("a publisher has its channel again")
         }
     }
 }

@@ -1,11 +1,12 @@
 /// A publisher's messages, from a task's call to the broker's answer, over as many sessions as that takes. Touched by
 /// the connection's thread alone.
 final class PublisherCore: ChannelUser {
+    let id: UInt32
     private let window: Int
     private let timeout: Duration
     private let timeoutNanoseconds: Int64
     private let world: World
-    private var channel: Channel?
+    private(set) var channel: Channel?
     private var ledger = ConfirmLedger<PublishRequest>()
     /// Not yet written on this channel, oldest first.
     private var waiting = Ring<PublishRequest>()
@@ -18,36 +19,33 @@ final class PublisherCore: ChannelUser {
     private var lastRenewal: Instant?
     /// Whether what is unanswered is a message that may have offended the broker.
     private var isSuspectUnderWay = false
-    /// Called when the broker closed the channel while the connection lives on.
+    /// What its channel is to the broker.
+    var machine: PublisherMachine
+    /// Called when its channel is closed.
     var onChannelClosed: (() -> Void)?
-    /// Whether the broker gave it no channel when it was last asked.
-    var lacksChannel = false
     /// Set when nobody can publish with it any more.
     var isReleased = false
 
-    init(window: Int, timeout: Duration, world: World) {
+    init(id: UInt32, window: Int, timeout: Duration, policy: RecoveryPolicy, world: World) {
+        self.world = world
+        self.id = id
         self.window = window
         self.timeout = timeout
         timeoutNanoseconds = timeout.nanoseconds
-        self.world = world
+        machine = PublisherMachine(policy)
     }
 
-    var isAttached: Bool { channel != nil }
     /// Whether it is released and everything it was given has an end.
     var isOver: Bool { isReleased && waiting.isEmpty && ledger.unanswered == 0 }
 
-    /// Begins to use a channel of a new session, in confirm mode.
+    /// Begins to use a new channel, in confirm mode.
     func attach(_ channel: Channel) {
         channel.user = self
         self.channel = channel
-        lacksChannel = false
     }
 
-    /// Gives its channel back, to be closed.
-    func detach() -> Channel? {
-        channel?.user = nil
-        return channel.take()
-    }
+    /// Lets its channel go; confirms that are still under way find nobody.
+    func detach() { channel.take()?.user = nil }
 
     /// Takes a message on; `now` begins its deadline.
     func submit(_ request: PublishRequest, now: Instant) {
@@ -130,14 +128,14 @@ final class PublisherCore: ChannelUser {
     /// How long what is under way may still be answered before its channel is replaced.
     private var grace: Duration { min(.seconds(1), timeout / 8) }
 
-    /// The channel to be closed now, for another to take its place: when nothing is under way that may still be answered, or
-    /// the grace is over.
-    func channelToRenew(now: Instant) -> Channel? {
+    /// Whether its channel is to be closed now, for another to take its place: when nothing is under way that may still be
+    /// answered, or the grace is over.
+    func isToBeRenewed(now: Instant) -> Bool {
         guard let renewal, isRenewing(now: now), let channel, !channel.isClosing, channel.outgoing == nil else {
-            return nil
+            return false
         }
         let isAwaitingAnswers = now < renewal + grace && ledger.contains { end(of: $0) > now }
-        return isAwaitingAnswers ? nil : channel
+        return !isAwaitingAnswers
     }
 
     /// When the loop has to turn for this publisher at the latest. While the broker blocks publishing no channel is
@@ -197,7 +195,7 @@ final class PublisherCore: ChannelUser {
     func failAll(_ error: AMQPError) {
         for request in ledger.removeAll() + waiting.removeAll() { request.abandon(closed: error) }
         // Confirms that are still under way find nobody, rather than a ledger that knows nothing of them.
-        _ = detach()
+        detach()
     }
 
     // MARK: ChannelUser

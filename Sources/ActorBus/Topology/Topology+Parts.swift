@@ -14,6 +14,9 @@ enum TopologyPart: Equatable {
             case .queue(let name): "the queue '\(name)'"
             }
         }
+
+        /// The queue's name; nil for an exchange.
+        var queue: String? { if case .queue(let name) = self { name.text } else { nil } }
     }
 
     var name: Name {

@@ -53,3 +53,12 @@ public struct TopologyDifference: Sendable, Equatable, CustomStringConvertible {
         }
     }
 }
+
+extension TopologyPart.Name {
+    var resource: TopologyDifference.Resource {
+        switch self {
+        case .exchange(let name): .exchange(name.text)
+        case .queue(let name): .queue(name.text)
+        }
+    }
+}

@@ -1,7 +1,7 @@
 /// Everything that ActorBus throws, but for `CancellationError`, which stays itself.
 ///
 /// `description` says what was tried, what was found and what to do; it never holds a password.
-public struct AMQPError: Error, Sendable, CustomStringConvertible {
+public struct AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What kind of failure it is. The set may grow, so a `switch` needs a `default`.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         public let description: String

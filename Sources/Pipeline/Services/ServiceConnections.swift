@@ -49,6 +49,8 @@ final class ServiceConnections: Sendable {
         var configuration = broker
         configuration.name = "\(context.kind.appID) \(name)"
         configuration.spool = .ofThePipeline
+        // A service whose topology is not to be had any more must not look alive.
+        configuration.refusedTopology = .endConnection
         var logger = context.logger
         logger[metadataKey: "connection"] = .string(name)
         let connection = try await AMQPConnection.connect(configuration, topology: context.topology, logger: logger)

@@ -28,10 +28,15 @@ import Testing
     /// A connection that is being shut must not be handed out as one that is open.
     @Test func aConnectionCancelledAsItOpensIsNotHandedOut() async throws {
         let configuration = try await SharedBroker.quiet.value.configuration
+        let cancel = Lock<(@Sendable () -> Void)?>(nil)
+        let mayConnect = Gate()
         let connecting = Task {
-            let logger = Logger(label: "cancelling") { _ in CancellingLogHandler() }
+            await mayConnect.pass()
+            let logger = Logger(label: "cancelling") { _ in CancellingLogHandler(cancel: cancel) }
             return try await AMQPConnection.connect(configuration, logger: logger)
         }
+        cancel.withLock { $0 = { connecting.cancel() } }
+        mayConnect.open()
         let result = try await within(.seconds(10), "the end of connecting") { await connecting.result }
         #expect(throws: CancellationError.self) { try result.get() }
     }
@@ -119,8 +124,9 @@ import Testing
     }
 }
 
-/// Cancels the task in which a connection says that it is there.
+/// Cancels whoever connects when the connection says that it is there.
 private struct CancellingLogHandler: LogHandler {
+    let cancel: Lock<(@Sendable () -> Void)?>
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.info
 
@@ -131,6 +137,6 @@ private struct CancellingLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         guard event.message.description.hasPrefix("connected to") else { return }
-        unsafe withUnsafeCurrentTask { task in unsafe task?.cancel() }
+        cancel.withLock { $0 }?()
     }
 }

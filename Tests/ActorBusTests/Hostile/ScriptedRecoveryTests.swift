@@ -273,6 +273,7 @@ import Testing
         }) { broker in
             var configuration = broker.configuration
             configuration.refusalPatience = .milliseconds(300)
+            configuration.refusedTopology = .endConnection
             try await within(.seconds(15), "the end of the connection") { [configuration] in
                 let connection = try await AMQPConnection.connect(configuration, topology: Topology { Queue("q") })
                 let consumer = Task { for try await _ in connection.deliveries(from: "q") {} }
@@ -283,8 +284,16 @@ import Testing
                 try await connection.status("open again") {
                     $0.recoveries == 1 && $0.isReady && $0.undeclared == 1 && $0.registeredConsumers == 1
                 }
+                let events = connection.events
                 let status = try await connection.status("closed") { $0.state == .closed }
                 #expect(status.problem?.contains(text) == true)
+                var last: ConnectionEvent?
+                for await event in events { last = event }
+                guard case .closed(let end?) = last else {
+                    Issue.record("\(String(describing: last))")
+                    return
+                }
+                #expect(end.code == cause && end.replyText == text)
                 #expect(refused.value > 2)
                 let publish = await #expect(throws: AMQPError.self) { try await written.value }
                 #expect(publish?.code == .maybePublished && publish?.cause == cause && publish?.replyCode == code)
@@ -640,6 +649,66 @@ import Testing
                 #expect(connection.status.recoveries == 0)
                 withExtendedLifetime(publisher) {}
                 await connection.close()
+            }
+        }
+    }
+
+    /// Nor does it hold up a recovery: the rest of the connection is back without it.
+    @Test func aPublisherThatGetsNoChannelDoesNotFailARecovery() async throws {
+        let opened = Tally()
+        try await withFakeBroker({ peer, number in
+            try peer.login()
+            try peer.serve { frame in
+                if frame.queue == "leave" { throw FakePeer.Gone() }
+                guard number > 1, frame.number == [85, 10], opened.add() <= 3 else { return false }
+                try peer.send(Wire.channelClose(frame.channel, 541, "INTERNAL_ERROR"))
+                return true
+            }
+        }) { broker in
+            try await within(.seconds(15), "a publish after the recovery") {
+                let connection = try await AMQPConnection.connect(broker.configuration)
+                let publisher = try await connection.publisher()
+                _ = try? await connection.inspect(queue: "leave")
+                try await publisher.publish(Message(text: "m"), to: "x")
+                #expect(opened.value == 4 && broker.accepted == 2)
+                #expect(connection.status.recoveries == 1 && connection.status.isReady)
+                await connection.close()
+            }
+        }
+    }
+
+    /// Two consumers of which the broker cancels each when it is asked for the other: neither is asked for all the time, and the
+    /// connection is open without them.
+    @Test func consumersThatAreCancelledDuringARecoveryDoNotKeepItFromItsEnd() async throws {
+        let asked = Tally()
+        try await withFakeBroker({ peer, number in
+            try peer.login()
+            var channels: [String: UInt16] = [:]
+            try peer.serve { frame in
+                if frame.queue == "leave" { throw FakePeer.Gone() }
+                guard number > 1, frame.number == [60, 20] else { return false }
+                asked.add()
+                channels[frame.queue] = frame.channel
+                if let other = channels[frame.queue == "a" ? "b" : "a"] {
+                    try peer.send(Wire.method(60, 30, channel: other, WireBytes().short("t").u8(1)))
+                }
+                return false
+            }
+        }) { broker in
+            var configuration = broker.configuration
+            configuration.recoveryDelay = .milliseconds(50)...(.seconds(60))
+            try await within(.seconds(20), "an open connection") { [configuration] in
+                let connection = try await AMQPConnection.connect(configuration)
+                let readers = ["a", "b"].map { queue in
+                    Task { for try await _ in connection.deliveries(from: queue) {} }
+                }
+                try await connection.status("two consumers") { $0.registeredConsumers == 2 }
+                _ = try? await connection.inspect(queue: "leave")
+                try await connection.status("open") { $0.recoveries == 1 && $0.state == .open }
+                try await Task.sleep(for: .seconds(1))
+                #expect((2...25).contains(asked.value), "\(asked.value) registrations in a second")
+                await connection.close()
+                for reader in readers { _ = await reader.result }
             }
         }
     }

@@ -115,29 +115,26 @@ import Testing
     @Test func onlyTheSameRefusalThatLastsIsFinal() {
         func second(_ number: Int64) -> Instant { Instant(nanoseconds: number * 1_000_000_000) }
         let (right, different) = (AMQPError(.accessRefused, "r"), AMQPError(.preconditionFailed, "d"))
-        var refusals = LastingRefusals<String>(patience: .seconds(60))
-        func isFinal(_ error: AMQPError, _ thing: String, _ moment: Int64, isRefusal: Bool = true) -> Bool {
-            refusals.note(error, isRefusal: isRefusal, of: thing, at: second(moment))
+        var refusal = LastingRefusal()
+        func isFinal(
+            _ error: AMQPError, _ moment: Int64, isRefusal: Bool = true, patience: Duration = .seconds(60)
+        ) -> Bool {
+            refusal.note(error, isRefusal: isRefusal, patience: patience, at: second(moment))
         }
-        #expect(!isFinal(right, "q", 0))
-        #expect(!isFinal(right, "q", 59))
-        #expect(isFinal(right, "q", 60))
-        // Each thing has its own time.
-        #expect(!isFinal(right, "r", 60))
+        #expect(!isFinal(right, 0))
+        #expect(!isFinal(right, 59))
+        #expect(isFinal(right, 60))
         // Another refusal, another answer, a success and an absence begin it anew.
-        #expect(!isFinal(different, "q", 61))
-        #expect(!isFinal(different, "q", 120))
-        #expect(isFinal(different, "q", 121))
-        #expect(!isFinal(Self.stopping, "q", 122, isRefusal: false))
-        #expect(!isFinal(different, "q", 200))
-        refusals.granted("q")
-        #expect(!isFinal(different, "q", 300))
-        refusals.forget()
-        #expect(!isFinal(different, "q", 400))
-        #expect(!isFinal(right, "r", 400))
-        var impatient = LastingRefusals<Int>(patience: .zero)
-        let atOnce = impatient.note(right, isRefusal: true, of: 1, at: second(0))
-        #expect(atOnce)
+        #expect(!isFinal(different, 61))
+        #expect(!isFinal(different, 120))
+        #expect(isFinal(different, 121))
+        #expect(!isFinal(Self.stopping, 122, isRefusal: false))
+        #expect(!isFinal(different, 200))
+        refusal.forget()
+        #expect(!isFinal(different, 300))
+        #expect(isFinal(different, 360))
+        refusal.forget()
+        #expect(isFinal(right, 400, patience: .zero))
     }
 
     // MARK: What the log is told

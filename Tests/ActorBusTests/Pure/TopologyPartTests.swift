@@ -31,13 +31,16 @@ import Testing
                 == [.exchange(topology.exchanges[1]), .queue(topology.queues[1])])
     }
 
-    @Test func refusalsOfNamesThatLookAlikeAreTwo() {
-        var refusals = LastingRefusals<TopologyPart.Name>(patience: .seconds(5))
+    @Test func partsOfNamesThatLookAlikeAreTwo() {
+        var policy = RecoveryPolicy()
+        (policy.refusalPatience, policy.refusalsEndTheConnection) = (.seconds(5), true)
+        var undeclared = UndeclaredParts(policy)
         let error = AMQPError(.accessRefused, "no")
-        func note(_ name: String, _ second: Int64) -> Bool {
-            refusals.note(
-                error, isRefusal: true, of: .queue(WireName(name)), at: Instant(nanoseconds: second * 1_000_000_000))
+        func isFinal(_ name: String, _ second: Int64) -> Bool {
+            let moment = Moment(now: Instant(nanoseconds: second * 1_000_000_000), jitter: 0)
+            return undeclared.handle(.leftOut(.queue(WireName(name)), error), at: moment) == [.end(error)]
         }
-        #expect(!note(composed, 0) && !note(decomposed, 6) && note(composed, 6))
+        #expect(!isFinal(composed, 0) && !isFinal(decomposed, 6) && isFinal(composed, 6))
+        #expect(undeclared.names.count == 2)
     }
 }
