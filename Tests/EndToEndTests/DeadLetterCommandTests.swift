@@ -128,6 +128,49 @@ extension EndToEnd {
             }
         }
 
+        /// Many more than the acknowledgments that RabbitMQ passes on to a quorum queue at a time.
+        @Test(.timeLimit(.minutes(3)), arguments: ["classic", "quorum"])
+        func manyLettersAreEachThereOnce(type: String) async throws {
+            try await withLetters(400, type: type) { scene, host in
+                for look in [["list", "--json"], ["list", "--limit", "3"]] {
+                    let (exit, process) = try await scene.run(["dlq"] + look, on: host)
+                    #expect(exit.code == 0, "\(process.report)")
+                }
+                let (exit, replay) = try await scene.run(["dlq", "replay", "--json", "--queue", Self.queue], on: host)
+                #expect(exit.code == 0, "\(replay.report)")
+                #expect(try lines(replay).map(\.replayed) == [400])
+                #expect(try lines(replay).map(\.left) == [0])
+                let replayed = try await host.take(from: Self.queue).map { $0.properties.correlationID }
+                #expect(replayed.count == 400 && Set(replayed).count == 400)
+                #expect(try await host.take(from: Self.letters).isEmpty)
+            }
+        }
+
+        /// A broker in an alarm takes no copies, so no letter is taken.
+        @Test(.timeLimit(.minutes(2))) func inAnAlarmLettersAreLeftAlone() async throws {
+            let broker = try await LocalBroker.start()
+            try await withScene { scene in
+                let host = VirtualHost(of: broker)
+                let (declared, process) = try await scene.run(
+                    ["topology", "declare", "--queue-type", "quorum"], on: host)
+                #expect(declared.code == 0, "\(process.report)")
+                try await host.publish(
+                    (1...3).map { letter($0, error: "malformed", failed: "2026-01-07T10:30:00Z") }, to: "",
+                    routingKey: Self.letters)
+                try await broker.rabbitmqctl(["set_disk_free_limit", "100000GB"])
+                for command in [["list"], ["replay", "--queue", Self.queue]] {
+                    let (exit, process) = try await scene.run(["dlq"] + command, on: host)
+                    #expect(exit.code != 0, "\(process.report)")
+                    #expect(process.errors.text.contains("left alone"), "\(process.report)")
+                    #expect(process.errors.text.contains("disk"), "\(process.report)")
+                }
+                try await broker.rabbitmqctl(["set_disk_free_limit", "1MB"])
+                let left = try await host.take(from: Self.letters)
+                #expect(left.map(\.redelivered) == [false, false, false])
+            }
+            await broker.stop()
+        }
+
         /// A note has nothing to replay, and a replay that leaves it is no return either.
         @Test(.timeLimit(.minutes(2))) func whatCannotBeReplayedIsNotReturned() async throws {
             try await withLetters(2, type: "quorum") { scene, host in

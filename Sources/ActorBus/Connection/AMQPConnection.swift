@@ -154,6 +154,16 @@ public actor AMQPConnection {
         guard machine.end == nil else { return }
         carryOutCommands()
         flushSettlements()
+        if session != nil, consumers.values.contains(where: \.needsTimeToSettle) {
+            // Not cut short by the end of the caller's task.
+            await world.task { [world] in
+                do {
+                    try await world.sleep(for: Self.timeToSettle)
+                } catch {
+                    // Nothing cancels this task.
+                }
+            }.value
+        }
         handle(.closeAsked)
         await goodbye?.value
     }

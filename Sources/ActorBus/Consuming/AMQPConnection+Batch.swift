@@ -26,6 +26,7 @@ extension AMQPConnection {
             await finish(handle.id)
             throw Self.lostBatch(queue, nil)
         }
+        consumer.holdsSettlements = true
         let deliveries: [Delivery]
         do {
             deliveries = try await Self.fill(count, from: handle.mailbox) {

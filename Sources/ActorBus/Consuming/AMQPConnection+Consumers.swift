@@ -155,9 +155,13 @@ extension AMQPConnection {
         }
     }
 
+    /// See ``ConsumerCore/needsTimeToSettle``.
+    static let timeToSettle = Duration.milliseconds(250)
+
     private func close(_ channel: Channel, of consumer: ConsumerCore, in session: Session) async {
         do {
             try consumer.flush(session)
+            if consumer.needsTimeToSettle { try await world.sleep(for: Self.timeToSettle) }
             try await session.close(channel, timeout: .seconds(2))
         } catch {
             // Unsettled deliveries go back to their queue with the channel, however it went.

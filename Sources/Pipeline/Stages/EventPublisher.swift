@@ -77,7 +77,10 @@ package struct EventPublisher: Sendable {
                 metrics.published(result)
                 if result != .unknown { refusals.refused(by: target, error) }
             }
-            if error.code == .returned || error.code == .notFound { await restore(target) }
+            if error.code == .returned || error.code == .notFound, let refusal = await restore(target) {
+                refusals.refused(by: target, refusal)
+                throw refusal
+            }
             throw error
         }
     }
@@ -99,13 +102,19 @@ package struct EventPublisher: Sendable {
             "the message to \(target) was confirmed, but the queue '\(queue)' was not declared again at the time")
     }
 
-    /// Somebody deleted a queue or an exchange while the connection was open; the next attempt needs it again.
-    private func restore(_ target: PublishTarget) async {
+    /// Somebody deleted a queue or an exchange while the connection was open; the next attempt needs it again. Returns why
+    /// the user may not declare it.
+    private func restore(_ target: PublishTarget) async -> AMQPError? {
         await restoration.restore(target) { [connection, topology, logger] in
             do {
                 try await connection.declare(topology.part(for: target))
+                return nil
             } catch {
-                logger.warning("\(target) could not be declared again: \(error)")
+                // The message that needs it is told of, in few lines.
+                logger.debug("\(target) could not be declared again: \(error)")
+                guard var error = error as? AMQPError, error.code == .accessRefused else { return nil }
+                error.message = "\(target) is not there and could not be declared again: \(error.message)"
+                return error
             }
         }
     }

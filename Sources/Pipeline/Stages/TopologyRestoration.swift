@@ -2,7 +2,13 @@ import ActorBus
 
 /// Declares again what somebody deleted: one attempt for a target at a time, however many messages need it.
 final class TopologyRestoration: Sendable {
-    private let underWay = Lock<[PublishTarget: StopSignal]>([:])
+    /// An attempt that is under way, and then what it came to.
+    private final class Attempt: Sendable {
+        let end = StopSignal()
+        let refusal = Lock<AMQPError?>(nil)
+    }
+
+    private let underWay = Lock<[PublishTarget: Attempt]>([:])
     private let patience: Duration
 
     /// - Parameter patience: how long a message waits for an attempt; the attempt itself goes on.
@@ -10,22 +16,27 @@ final class TopologyRestoration: Sendable {
         self.patience = patience
     }
 
-    /// Returns when an attempt has ended, or after the patience: the one under way, or a new one.
-    func restore(_ target: PublishTarget, _ declare: @escaping @Sendable () async -> Void) async {
-        let (end, isNew) = underWay.withLock { underWay in
-            if let end = underWay[target] { return (end, false) }
-            let end = StopSignal()
-            underWay[target] = end
-            return (end, true)
+    /// Returns when an attempt has ended, or after the patience: the one under way, or a new one. Returns what `declare`
+    /// returned, as far as it has: why the target cannot be declared.
+    func restore(
+        _ target: PublishTarget, _ declare: @escaping @Sendable () async -> AMQPError?
+    ) async -> AMQPError? {
+        let (attempt, isNew) = underWay.withLock { underWay in
+            if let attempt = underWay[target] { return (attempt, false) }
+            let attempt = Attempt()
+            underWay[target] = attempt
+            return (attempt, true)
         }
         if isNew {
             Task {
-                await declare()
+                let refusal = await declare()
+                attempt.refusal.withLock { $0 = refusal }
                 underWay.withLock { $0[target] = nil }
-                end.stop()
+                attempt.end.stop()
             }
         }
-        await end.sleep(for: patience)
+        await attempt.end.sleep(for: patience)
+        return attempt.refusal.withLock { $0 }
     }
 }
 

@@ -30,6 +30,44 @@ import Testing
         #expect(states == [.closed])
     }
 
+    /// RabbitMQ forgets acknowledgments that its channel has not yet passed on to a quorum queue when it is closed.
+    @Test(arguments: ["drained", "closed"], 0..<3)
+    func whatAQuorumQueueWasToldOneByOneIsNotLost(end: String, round: Int) async throws {
+        let broker = try await SharedBroker.quiet.value
+        try await withQueue("told", arguments: ["x-queue-type": "quorum"]) { watching, queue in
+            try await watching.fill(queue, 100)
+            let connection = try await AMQPConnection.connect(broker.configuration)
+            if end == "closed" {
+                var deliveries = connection.deliveries(from: queue, prefetch: 100).makeAsyncIterator()
+                let first = try #require(try await deliveries.next())
+                // While the first is unsettled each of the others has a frame of its own.
+                for _ in 1..<100 { try #require(try await deliveries.next()).acknowledge() }
+                _ = try await connection.inspect(queue: queue)
+                first.acknowledge()
+            } else {
+                let (others, done) = (Gate(), Tally())
+                let work = Task {
+                    try await connection.process(queue, prefetch: 100, concurrency: 100) { delivery in
+                        if delivery.deliveryTag == 1 { await others.passUncancelled() }
+                        if done.add() == 99 { others.open() }
+                        return .acknowledge
+                    }
+                }
+                try await within(.seconds(20), "the others") { await others.pass() }
+                work.cancel()
+                try await within(.seconds(10), "the end of processing") { try await work.value }
+                #expect(done.value == 100)
+            }
+            await connection.close()
+            // What comes again stands in front of what is new.
+            try await watching.fill(queue, 1)
+            var rest = watching.deliveries(from: queue, prefetch: 1).makeAsyncIterator()
+            let next = try #require(try await rest.next())
+            #expect(!next.redelivered)
+            next.acknowledge()
+        }
+    }
+
     /// What was acknowledged before close() is gone from the queue, though nobody waited.
     @Test(arguments: 0..<5)
     func acknowledgmentsGivenJustBeforeAreNotLost(round: Int) async throws {

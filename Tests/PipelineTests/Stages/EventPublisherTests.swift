@@ -47,10 +47,12 @@ import Testing
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<100 {
                 group.addTask {
-                    await restoration.restore(.exchange("orders")) {
+                    let refusal = await restoration.restore(.exchange("orders")) {
                         attempts.withLock { $0 += 1 }
                         await gate.sleep(for: .seconds(30))
+                        return AMQPError(.accessRefused, "not allowed")
                     }
+                    #expect(refusal?.code == .accessRefused)
                 }
             }
             group.addTask {
@@ -65,8 +67,29 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func `a broker that does not answer holds a message for a bounded time`() async {
         let restoration = TopologyRestoration(patience: .milliseconds(50))
         let gate = StopSignal()
-        await restoration.restore(.queue("a")) { await gate.sleep(for: .seconds(3600)) }
+        let refusal = await restoration.restore(.queue("a")) {
+            await gate.sleep(for: .seconds(3600))
+            return nil
+        }
+        #expect(refusal == nil)
         gate.stop()
+    }
+
+    /// That the queue is not there would be waited for without an end.
+    @Test(.timeLimit(.minutes(1))) func `a queue that may not be declared again is a right that is missing`() async throws
+    {
+        try await StageScene.with { scene in
+            let target = PublishTarget.queue("\(Self.queue).retry.0.05")
+            try await scene.broker.rabbitmqctl([
+                "set_permissions", "-p", scene.virtualHost, "guest", "^nothing$", ".*", ".*",
+            ])
+            try await scene.broker.rabbitmqctl(["delete_queue", "-p", scene.virtualHost, "\(Self.queue).retry.0.05"])
+            let error = await #expect(throws: AMQPError.self) {
+                try await scene.publisher.publish(Message(text: "later"), to: target)
+            }
+            #expect(error?.code == .accessRefused, "\(String(describing: error))")
+            #expect(scene.publisher.refusal?.contains("access") == true, "\(scene.publisher.refusal ?? "none")")
+        }
     }
 
     @Test func `only what a message needs is declared again`() {

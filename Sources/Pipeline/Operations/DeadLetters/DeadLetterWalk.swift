@@ -136,6 +136,7 @@ package struct DeadLetterWalk: Sendable {
             } catch is CancellationError {
                 return tally.withLock { $0.isReordered = round.copied > 0 }
             }
+            if let copying { try checkAlarm(copying) }
             var count = min(remaining, size)
             if visits, let most { count = min(count, most - visited) }
 
@@ -280,18 +281,34 @@ package struct DeadLetterWalk: Sendable {
     /// A publisher that the broker takes a message from now. Asked before any letter is taken, with a message that no
     /// queue gets, since a letter that is taken and cannot be written back has to be returned.
     private func probedPublisher(over connection: AMQPConnection) async throws -> Publisher {
-        let publisher = try await connection.publisher(window: Int(Self.largestBatch))
+        let probe = try await connection.publisher(window: 1, timeout: .seconds(5))
+        let nowhere = "\(queue.deadLetterQueue).\(UInt64.random(in: .min ... .max))"
         do {
-            try await publisher.publish(
-                Message(body: []), to: "", routingKey: "\(queue.deadLetterQueue).\(UInt64.random(in: .min ... .max))",
-                mandatory: false)
-        } catch var error as AMQPError {
-            error.message =
-                "the letters in \(queue.deadLetterQueue) were left alone: to look at one writes it back to the end of its "
-                + "queue, and the broker takes no message: \(error.message)"
-            throw error
+            // A broker in an alarm takes the first message of a connection, and says only then that it takes no more.
+            for _ in 1...2 {
+                try await probe.publish(Message(body: []), to: "", routingKey: nowhere, mandatory: false)
+            }
+        } catch let error as AMQPError {
+            throw leftAlone(connection, error.message, remedy: error.remedy)
         }
-        return publisher
+        try checkAlarm(connection)
+        return try await connection.publisher(window: Int(Self.largestBatch))
+    }
+}
+
+extension DeadLetterWalk {
+    /// Throws when the broker has said that it takes no messages for now.
+    private func checkAlarm(_ connection: AMQPConnection) throws {
+        if connection.status.blocked != nil { throw leftAlone(connection, "it has blocked publishing", remedy: nil) }
+    }
+
+    private func leftAlone(_ connection: AMQPConnection, _ words: String, remedy: String?) -> AMQPError {
+        let alarm = connection.status.blocked
+        return AMQPError(
+            .timedOut,
+            "the letters in \(queue.deadLetterQueue) were left alone: to look at one writes it back to the end of its queue, "
+                + "and the broker takes no messages" + (alarm.map { " for now (\($0))" } ?? "") + ": \(words)",
+            remedy: alarm == nil ? remedy : "see the broker's alarms (rabbitmq-diagnostics alarms), and try again")
     }
 }
 
