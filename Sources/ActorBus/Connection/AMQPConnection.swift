@@ -216,7 +216,9 @@ public actor AMQPConnection {
     }
 
     private func openFirst() async throws {
-        try await withCheckedThrowingContinuation { continuation in
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            // In a task that was cancelled already the end may come first.
+            if let end = machine.end { return continuation.resume(throwing: end) }
             openWaiters.append(OpenWaiter(id: makeID(), continuation: continuation))
             handle(.begin)
         }

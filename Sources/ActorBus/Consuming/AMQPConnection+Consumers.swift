@@ -34,7 +34,14 @@ extension AMQPConnection {
     /// Asks for the consumer, now or in the recovery under way, and waits until it is there.
     private func registration(of consumer: ConsumerCore) async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            guard consumer.machine.isWanted else { return continuation.resume(throwing: CancellationError()) }
+            // Since the consumer is in the books, a recovery may have dealt with it.
+            switch consumer.machine.state {
+            case .registered: return continuation.resume()
+            case .draining: return continuation.resume(throwing: CancellationError())
+            case .closing(let error), .gone(let error):
+                return continuation.resume(throwing: error.map { $0 as any Error } ?? CancellationError())
+            case .wanted, .registering: break
+            }
             registrations[consumer.id, default: []].append(continuation)
             if machine.isOpen { handle(.asked, of: consumer) } else { showStatus() }
         }

@@ -258,6 +258,21 @@ import Testing
         #expect(error.message.contains("no such host"))
     }
 
+    /// The cancellation may be dealt with before the first attempt has begun.
+    @Test func connectingInACancelledTaskEndsAtOnce() async throws {
+        let port = try Loopback.deadPort.get()
+        let configuration = ConnectionConfiguration(endpoints: [.init(host: "127.0.0.1", port: port)])
+        try await within(.seconds(60), "cancelled connects") {
+            for _ in 0..<50 {
+                let connecting = Task {
+                    unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+                    _ = try await AMQPConnection.connect(configuration)
+                }
+                await #expect(throws: CancellationError.self) { try await connecting.value }
+            }
+        }
+    }
+
     @Test func connectingCanBeCancelled() async throws {
         let isAsked = Gate()
         try await withFakeBroker({ peer, _ in

@@ -272,7 +272,7 @@ import Testing
             }
         }) { broker in
             var configuration = broker.configuration
-            configuration.refusalPatience = .milliseconds(300)
+            configuration.refusalPatience = .seconds(2)
             configuration.refusedTopology = .endConnection
             try await within(.seconds(15), "the end of the connection") { [configuration] in
                 let connection = try await AMQPConnection.connect(configuration, topology: Topology { Queue("q") })
