@@ -63,7 +63,7 @@ import Testing
         let broker = broker()
         for arguments: Operation.Arguments in [
             [("x-queue-type", .text("stream"))],
-            [("x-queue-type", .text("quorum")), ("x-consumer-disconnected-timeout", .int(1))],
+            [("x-queue-type", .text("quorum")), ("x-delayed-retry-type", .text("all"))],
         ] {
             let client = try client(broker)
             _ = texts(client)

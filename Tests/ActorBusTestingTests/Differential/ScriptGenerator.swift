@@ -170,7 +170,7 @@ struct ScriptGenerator {
 
     private mutating func draw() -> Step {
         sinceWait += 1
-        if profile.isTimed, sinceWait > 7 {
+        if profile.isTimed, sinceWait > (profile.isQuorum ? 4 : 7) {
             sinceWait = 0
             return topology(.wait(random.pick([400, 700])))
         }
