@@ -119,7 +119,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ActorBusTestingTests",
-            dependencies: ["ActorBus", "ActorBusTesting", "LocalBroker"],
+            dependencies: ["ActorBus", "ActorBusTesting", "LocalBroker", "Pipeline"],
             swiftSettings: strict
         ),
         .testTarget(name: "LocalBrokerTests", dependencies: ["LocalBroker"], swiftSettings: strict),

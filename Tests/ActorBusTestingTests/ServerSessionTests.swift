@@ -93,6 +93,17 @@ import Testing
         #expect(session.isFinished)
     }
 
+    @Test func whoDoesNotLogInIsHungUpOn() {
+        let session = ServerSession(broker: broker(), clock: 500)
+        session.receive(ServerCodec.protocolHeader)
+        #expect(session.nextDeadline == 10_500)
+        session.passTime(to: 10_499)
+        #expect(!session.isFinished)
+        session.passTime(to: 10_500)
+        #expect(session.isFinished)
+        #expect(session.nextDeadline == nil)
+    }
+
     @Test func bytesMayComeOneByOne() throws {
         let session = ServerSession(broker: broker(), clock: 0)
         for byte in ServerCodec.protocolHeader { session.receive([byte]) }

@@ -303,12 +303,18 @@ final class QueueModel {
     /// When something happens here by itself.
     var nextDeadline: Int64? {
         guard availability == .here else { return nil }
-        let heads =
-            isQuorum && broker.version.expiresInEveryPriority
-            ? [returned.first].compactMap { $0 } + ready.heads : [returned.first ?? ready.first].compactMap { $0 }
         let end = rotation.isEmpty ? options.expires.map { lastUse + $0 } : nil
-        return (heads.map(\.expiry) + [end, letters.retry, lost.first { !$0.entries.isEmpty }?.until]).compactMap { $0 }
-            .min()
+        let back = lost.first { !$0.entries.isEmpty }?.until
+        return ([end, letters.retry, back] + heads.map(\.expiry)).compactMap { $0 }.min()
+    }
+
+    /// The messages that expire next.
+    private var heads: [QueueEntry] {
+        guard readyCount > 0 else { return [] }
+        guard isQuorum, broker.version.expiresInEveryPriority else {
+            return [returned.first ?? ready.first].compactMap { $0 }
+        }
+        return [returned.first].compactMap { $0 } + ready.heads
     }
 
     func passTime() {
