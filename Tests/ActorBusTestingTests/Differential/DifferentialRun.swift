@@ -45,6 +45,8 @@ final class DifferentialRun {
     func run(steps: Int) throws -> Int {
         defer { cleanUp() }
         for count in 0..<steps {
+            // Where nothing is to happen by itself, it is no matter how long a step takes.
+            if broker.nextDeadline == nil { lastWait = .now }
             let step = generator.next()
             script.append(step)
             do { try perform(step) } catch let difference as Difference {

@@ -84,6 +84,11 @@ struct ScriptGenerator {
         return step.channel == Self.publishing && isConfirming
     }
 
+    /// The connection is gone.
+    mutating func forgetChannels() {
+        for channel in openChannels { forget(channel) }
+    }
+
     private mutating func forget(_ channel: UInt16) {
         openChannels.remove(channel)
         unsettled[channel] = nil
