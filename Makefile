@@ -1,8 +1,8 @@
 # Every target is a short script in scripts/, or one command.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-arm setup-bench setup-deploy setup-image build run test test-brokers differential rolling-check arm bench bench-pipeline lint sanitize
-.PHONY: deploy-check observe-check image image-check clean
+.PHONY: help setup setup-tests setup-arm setup-bench setup-deploy setup-image build run test test-brokers differential rolling-check simulate
+.PHONY: arm bench bench-pipeline lint sanitize deploy-check observe-check image image-check clean
 
 help:
 	@echo "make run            installs what is missing, builds, and runs the whole pipeline with a private RabbitMQ"
@@ -16,6 +16,8 @@ help:
 	@echo "make lint           checks the format of the sources and the scripts"
 	@echo "make sanitize       runs the tests under the address and the thread sanitizer"
 	@echo "make rolling-check  restarts the nodes of a cluster in turn while orders flow (ARGS as above)"
+	@echo "make simulate       searches for faults of the client in virtual time"
+	@echo "                    (flags: make simulate ARGS=\"--seeds 100000 --start 1\"; --replay SEED tells the story of one)"
 	@echo "make arm            runs the checks of the 32-bit build for ARMv7 under QEMU; make test does too"
 	@echo "make bench          measures ActorBus beside other AMQP clients"
 	@echo "                    (flags: make bench ARGS=\"--quick\"; ARGS=--help shows them)"
@@ -57,6 +59,9 @@ differential: setup-tests
 
 rolling-check: setup-tests
 	@scripts/rolling-check $(ARGS)
+
+simulate: setup
+	@exec scripts/simulate $(ARGS)
 
 bench: setup-bench
 	@exec scripts/bench $(ARGS)

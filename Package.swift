@@ -112,6 +112,17 @@ let package = Package(
             path: "Tests/Testbed",
             swiftSettings: strict
         ),
+        // The search for faults of the client, in virtual time: make simulate.
+        .executableTarget(
+            name: "simulate",
+            dependencies: [
+                "ActorBus", "ActorBusTesting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Simulate",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "ActorBusTests",
             dependencies: ["ActorBus", "LocalBroker", "Testbed", .product(name: "Logging", package: "swift-log")],
@@ -119,7 +130,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ActorBusTestingTests",
-            dependencies: ["ActorBus", "ActorBusTesting", "LocalBroker", "Pipeline"],
+            dependencies: ["ActorBus", "ActorBusTesting", "LocalBroker", "Pipeline", "simulate"],
             swiftSettings: strict
         ),
         .testTarget(name: "LocalBrokerTests", dependencies: ["LocalBroker"], swiftSettings: strict),

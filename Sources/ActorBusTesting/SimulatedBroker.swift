@@ -39,8 +39,8 @@ public final class SimulatedBroker: Sendable {
     /// The RabbitMQ that it behaves like.
     public let version: RabbitMQVersion
     let core: Lock<Core>
-    /// Where its nodes serve; empty when they do not.
-    let loopbackPorts = Lock<[UInt16]>([])
+    /// Where its nodes serve, in their order, and in which world; nil where they do not.
+    let place = Lock<(endpoints: [ConnectionConfiguration.Endpoint], world: World)?>(nil)
     let changes = ChangeCounter()
 
     /// What the lock guards.

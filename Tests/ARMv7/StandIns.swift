@@ -16,7 +16,7 @@ final class SpoolFile: Sendable {
 }
 
 /// In place of the network: what is written can be read again, in pieces of at most `piece` bytes.
-final class Socket {
+final class Socket: ByteStream {
     private(set) var bytes: [UInt8]
     private var position = 0
     private let piece: Int

@@ -8,7 +8,7 @@ import Testing
         var traces: [String] = []
         for _ in 0..<3 {
             let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
-                print("trace \(try Trace.ofScripts())")
+                print("trace \(try HashingWire.ofScripts())")
             }
             let output = String(decoding: try #require(result).standardOutputContent, as: UTF8.self)
             let lines = output.split(separator: "\n").filter { $0.hasPrefix("trace ") }
@@ -19,7 +19,7 @@ import Testing
 }
 
 /// A wire that keeps a hash of all that a broker says (FNV-1a).
-private final class Trace: Wire {
+private final class HashingWire: Wire {
     private let wire: SimulatedWire
     private(set) var hash: UInt64
 
@@ -55,7 +55,7 @@ private final class Trace: Wire {
         let broker = BrokerModel(version: version, epoch: 1_767_600_000_000)
         broker.syncTime = 5
         var generator = ScriptGenerator(profile: profile, version: version, seed: seed, prefix: "p-")
-        var trace = Trace(SimulatedWire(broker), start)
+        var trace = HashingWire(SimulatedWire(broker), start)
         var client = try WireClient(trace)
         for count in 0..<150 {
             let step = generator.next()
@@ -69,7 +69,7 @@ private final class Trace: Wire {
             }
             guard client.isClosed || count == 100 else { continue }
             generator.forgetChannels()
-            trace = Trace(SimulatedWire(broker), trace.hash)
+            trace = HashingWire(SimulatedWire(broker), trace.hash)
             client = try WireClient(trace)
         }
         return trace.hash

@@ -12,7 +12,7 @@ struct Limit: Sendable {
         "what is read, handed over and acknowledged together: Sources/ActorBus/Consuming/Mailbox.swift, "
         + "Consuming/AcknowledgmentLedger.swift, Connection/AMQPConnection+Loop.swift"
     private static let wakingUp =
-        "what wakes a thread or a task: Sources/ActorBus/Thread/ThreadExecutor.swift, Connection/Inbox.swift"
+        "what wakes a thread or a task: Sources/ActorBus/World/ThreadExecutor.swift, Connection/Inbox.swift"
 
     /// About twice the most that is seen, on a busy machine too, and for work in bulk less than one call for each message.
     static let all: [Limit] = [

@@ -36,7 +36,7 @@ extension AMQPConnection {
         _ parts: [TopologyPart], in session: Session, budget: Duration? = nil
     ) async throws -> [(part: TopologyPart, error: AMQPError)] {
         var failures: [(part: TopologyPart, error: AMQPError)] = []
-        let end = budget.map { Instant.now + $0 }
+        let end = budget.map { world.now + $0 }
         let timeout = min(configuration.recoveryPatience, configuration.replyTimeout)
         var rest = parts[...]
         while !rest.isEmpty {
@@ -52,7 +52,7 @@ extension AMQPConnection {
             channel.isExpendable = true
             while channel.closed == nil, let part = rest.popFirst() {
                 do {
-                    if let end, Instant.now >= end {
+                    if let end, world.now >= end {
                         throw AMQPError(.timedOut, "\(part.name) had to wait for others that took too long")
                     }
                     try await declare(part, in: session, on: channel, timeout)
@@ -114,7 +114,7 @@ extension AMQPConnection {
 
     /// One line for all that is left out, since a node that is away takes many queues with it.
     private func logUndeclared(_ name: TopologyPart.Name, _ error: AMQPError) {
-        if undeclaredLog.failed(at: .now) {
+        if undeclaredLog.failed(at: world.now) {
             logger.warning("\(undeclared.count) exchanges or queues are left out for now and asked for again: \(error)")
         } else {
             logger.debug("\(name) is left out for now: \(error)")
@@ -124,7 +124,7 @@ extension AMQPConnection {
     /// A topology that differs, or a right that is missing, ends the connection when it has lasted.
     private func endIfRefusedForGood(_ name: TopologyPart.Name, _ error: AMQPError) throws(AMQPError) {
         let isFinal = refusals.note(
-            error, isRefusal: error.outlook == .refused, of: .part(name), at: .now)
+            error, isRefusal: error.outlook == .refused, of: .part(name), at: world.now)
         guard isFinal else { return }
         logger.error("the connection cannot be restored: for \(configuration.refusalPatience) now, \(error)")
         shut(error)
@@ -135,10 +135,10 @@ extension AMQPConnection {
     /// one that is dropped meanwhile goes.
     private func askAgain(for name: TopologyPart.Name) {
         let (range, session) = (configuration.recoveryDelay, sessions)
-        Task { [weak self] in
+        world.task { [weak self, world] in
             var backoff = Backoff(range)
             while let pause = await self?.pauseBeforeAsking(for: name, inSession: session, &backoff) {
-                do { try await Task.sleep(for: pause) } catch { return }
+                do { try await world.sleep(for: pause) } catch { return }
                 await self?.askOnce(for: name, inSession: session)
             }
         }

@@ -1,12 +1,12 @@
 internal import Logging
 
 extension AMQPConnection: ThreadLoop {
-    nonisolated func turn() -> PollInterest { assumeIsolated { $0.takeTurn() } }
-    nonisolated func descriptorReady() { assumeIsolated { $0.takeIn() } }
+    package nonisolated func turn() -> PollInterest { assumeIsolated { $0.takeTurn() } }
+    package nonisolated func descriptorReady() { assumeIsolated { $0.takeIn() } }
 
     /// Takes what tasks have asked for, encodes what is due, and writes once.
     func takeTurn() -> PollInterest {
-        let now = Instant.now
+        let now = world.now
         // After a pause of our own, what the broker sent meanwhile is still unread.
         if let session, session.isSilent(now: now) { takeIn() }
         let commandsDue = inbox.takeDue(into: &commands, now: now)
@@ -57,7 +57,7 @@ extension AMQPConnection: ThreadLoop {
         guard let session else { return }
         let blocked = session.blocked
         do {
-            try session.receive(now: .now)
+            try session.receive(now: world.now)
         } catch {
             lose(session, error)
         }
@@ -66,7 +66,7 @@ extension AMQPConnection: ThreadLoop {
             let handedOver = consumer.handOver()
             if handedOver && consumer.settlesTogether { settlementsWait = true }
         }
-        if settlementsWait { inbox.handedOut(now: .now) }
+        if settlementsWait { inbox.handedOut(now: world.now) }
         if session.blocked !== blocked, self.session === session {
             board.update { $0.blocked = session.blocked?.reason }
         }
@@ -76,7 +76,7 @@ extension AMQPConnection: ThreadLoop {
     /// that settled a delivery and then closed means the one to count before the other.
     func carryOutCommands() {
         inbox.takeAll(into: &commands)
-        carryOutTaken(now: .now)
+        carryOutTaken(now: world.now)
     }
 
     private func carryOutTaken(now: Instant) {

@@ -12,7 +12,7 @@ extension AMQPConnection {
                 board.update { $0.problem = error.message }
                 logger.warning("attempt \(attempt) of \(attempts) to reach the broker failed: \(error)")
                 guard attempt < attempts else { throw Self.exhausted(configuration, attempts, error) }
-                try await Task.sleep(for: configuration.connectDelay)
+                try await world.sleep(for: configuration.connectDelay)
             }
         }
     }
@@ -38,7 +38,9 @@ extension AMQPConnection {
         for position in rotation.order(of: configuration.endpoints.count) {
             let endpoint = configuration.endpoints[position]
             do {
-                for address in try await NameResolver.addresses(of: endpoint, timeout: configuration.connectTimeout) {
+                for address in try await world.surroundings.addresses(
+                    of: endpoint, timeout: configuration.connectTimeout)
+                {
                     try checkOpen()
                     do {
                         try await establish(at: endpoint, address, password)
@@ -82,7 +84,7 @@ extension AMQPConnection {
             .brokerUnreachable, "the password did not come from its source within \(timeout)",
             remedy: "look why the source of the password does not answer")
         do {
-            password = try await withTimeLimit(timeout, overdue: overdue) {
+            password = try await world.withTimeLimit(timeout, overdue: overdue) {
                 do { return try await source() } catch { throw NoPassword(reason: error) }
             }
         } catch let error as NoPassword {
@@ -122,7 +124,7 @@ extension AMQPConnection {
         }
         if let failure = session.failure { throw failure }
         try checkOpen()
-        backoff.succeeded(at: .now)
+        backoff.succeeded(at: world.now)
         board.update { status in
             if status.state == .recovering { status.recoveries += 1 }
             status.state = .open

@@ -6,7 +6,7 @@ extension AMQPConnection {
         let wasOpen = status.state == .open
         drop(session, error)
         // One that did not last is not asked first again.
-        if wasOpen, !backoff.lost(at: .now) { rotation.failed(of: configuration.endpoints.count) }
+        if wasOpen, !backoff.lost(at: world.now) { rotation.failed(of: configuration.endpoints.count) }
         guard closed == nil, wasOpen else { return }
         logger.warning("the connection to the broker was lost: \(error); recovering")
         board.update { status in
@@ -21,10 +21,10 @@ extension AMQPConnection {
     /// Tries until it succeeds, holding the connection only for each attempt, so that one that is dropped meanwhile
     /// goes.
     private func recoverInBackground() -> Task<Void, Never> {
-        Task { [weak self] in
+        world.task { [weak self, world] in
             var attempts = AttemptLog()
             while let pause = await self?.nextPause() {
-                do { try await Task.sleep(for: pause) } catch { return }
+                do { try await world.sleep(for: pause) } catch { return }
                 guard await self?.tryToRecover(&attempts) == false else { return }
             }
         }
@@ -46,7 +46,7 @@ extension AMQPConnection {
             // asking for it over a connection that is open.
             if (error as? AMQPError)?.replyCode == nil { refusals.forget() }
             board.update { $0.problem = "\(error)" }
-            if attempts.failed(at: .now) {
+            if attempts.failed(at: world.now) {
                 logger.warning("attempt \(attempts.failed) to restore the connection failed, more follow: \(error)")
             } else {
                 logger.debug("attempt \(attempts.failed) to restore the connection failed: \(error)")
@@ -63,8 +63,8 @@ extension AMQPConnection {
     /// Tells every publisher and consumer that it is over.
     func endAll(_ error: AMQPError) {
         for publisher in publishers.values { publisher.failAll(error) }
-        publishers = [:]
-        for consumer in Array(consumers.values) { end(consumer, error) }
+        publishers = Roster()
+        for consumer in consumers.values { end(consumer, error) }
         for waiter in openWaiters { waiter.continuation.resume(throwing: error) }
         openWaiters = []
     }

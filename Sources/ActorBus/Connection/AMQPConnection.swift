@@ -15,14 +15,15 @@ public actor AMQPConnection {
     nonisolated let logger: Logger
     nonisolated let inbox: Inbox
     nonisolated let board = StatusBoard()
-    nonisolated let thread: BlockingThread
+    nonisolated let thread: any LoopThread
+    nonisolated let world: World
 
     var session: Session?
     /// How many sessions there were, so that what was begun for one knows when it is over.
     var sessions: UInt64 = 0
     var topology: Topology
-    var publishers: [UInt32: PublisherCore] = [:]
-    var consumers: [UInt32: ConsumerCore] = [:]
+    var publishers = Roster<UInt32, PublisherCore>()
+    var consumers = Roster<UInt32, ConsumerCore>()
     /// Tasks that wait until a consumer is registered.
     var registrations: [UInt32: [CheckedContinuation<Void, any Error>]] = [:]
     /// Tasks that wait until the connection is open again, the oldest first.
@@ -42,7 +43,7 @@ public actor AMQPConnection {
     /// The last password that was had.
     var password: String
     var commands: [Inbox.Command] = []
-    var random = SystemRandomNumberGenerator()
+    var random: Randomness
 
     enum RefusedThing: Hashable {
         case part(TopologyPart.Name)
@@ -71,8 +72,10 @@ public actor AMQPConnection {
         backoff = Backoff(configuration.recoveryDelay)
         refusals = LastingRefusals(patience: configuration.refusalPatience)
         password = configuration.password
-        thread = try BlockingThread(name: "amqp")
-        inbox = Inbox(waking: thread.executor)
+        world = configuration.world
+        random = world.randomness
+        thread = try world.surroundings.makeThread(name: "amqp")
+        inbox = Inbox(waking: thread.waker)
         thread.attach(self)
     }
 
@@ -81,7 +84,7 @@ public actor AMQPConnection {
         var rest: [Inbox.Command] = []
         inbox.takeAll(into: &rest)
         // Tasks may keep the thread, and a socket that is closed stays open for as long as it is waited for.
-        thread.executor.wake()
+        thread.waker.wake()
     }
 
     // MARK: Open and close
@@ -113,7 +116,9 @@ public actor AMQPConnection {
             try await withTaskCancellationHandler {
                 try await connection.openFirst()
             } onCancel: {
-                Task { await connection.shut(AMQPError(.connectionClosed, "connecting was cancelled")) }
+                configuration.world.task {
+                    await connection.shut(AMQPError(.connectionClosed, "connecting was cancelled"))
+                }
             }
             // Cancelled as it became open: what is being shut is nothing to hand out.
             try Task.checkCancellation()
@@ -196,7 +201,7 @@ public actor AMQPConnection {
     func openSession() async throws -> Session {
         try checkOpen()
         if status.state != .open {
-            let deadline = Instant.now + configuration.replyTimeout
+            let deadline = world.now + configuration.replyTimeout
             try await withCheckedThrowingContinuation {
                 openWaiters.append(OpenWaiter(continuation: $0, deadline: deadline))
             }

@@ -61,6 +61,8 @@ public struct ConnectionConfiguration: Sendable {
     public var frameMax: UInt32 = 131_072
     /// Shown by the broker's management page and logs as the connection's name.
     public var name: String = "actorbus"
+    /// Where the connection has its time, network and threads from: the machine, or a simulation of it.
+    public var world: World = .real
 
     public init(
         endpoints: [Endpoint] = [Endpoint(host: "localhost")], user: String = "guest", password: String = "guest",

@@ -55,7 +55,7 @@ public struct ConnectionStatus: Sendable, Equatable {
 final class StatusBoard: Sendable {
     private struct State {
         var status = ConnectionStatus()
-        var watchers: [UInt64: AsyncStream<ConnectionStatus>.Continuation] = [:]
+        var watchers = Roster<UInt64, AsyncStream<ConnectionStatus>.Continuation>()
         var nextWatcher: UInt64 = 0
         var isFinished = false
     }
@@ -66,13 +66,13 @@ final class StatusBoard: Sendable {
 
     var status: ConnectionStatus { state.withLock { $0.status } }
 
-    /// Changes the status; watchers are told when it is another. To be called on one thread, so that nobody sees news
+    /// Changes the status; watchers are told when it has changed. To be called on one thread, so that nobody sees news
     /// in the wrong order.
     func update(_ change: (inout ConnectionStatus) -> Void) {
         let (status, watchers) = state.withLock { state in
             let before = state.status
             change(&state.status)
-            return (state.status, state.status != before ? Array(state.watchers.values) : [])
+            return (state.status, state.status != before ? state.watchers.values : [])
         }
         // Not under the lock: a watcher that is being cancelled holds its task's lock and waits for this one
         // (`onTermination`), and to wake it takes its task's.
@@ -91,7 +91,7 @@ final class StatusBoard: Sendable {
             }
             guard let id else { return continuation.finish() }
             continuation.onTermination = { [weak self] _ in
-                self?.state.withLock { state in _ = state.watchers.removeValue(forKey: id) }
+                self?.state.withLock { state in state.watchers[id] = nil }
             }
         }
     }
@@ -99,8 +99,8 @@ final class StatusBoard: Sendable {
     /// Ends all watching.
     func finish() {
         let watchers = state.withLock { state in
-            let watchers = Array(state.watchers.values)
-            state.watchers = [:]
+            let watchers = state.watchers.values
+            state.watchers = Roster()
             state.isFinished = true
             return watchers
         }

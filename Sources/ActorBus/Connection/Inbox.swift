@@ -29,9 +29,9 @@ final class Inbox: Sendable {
     static let linger: Int64 = 4_000_000
 
     private let state = Lock(State())
-    private let executor: ThreadExecutor
+    private let waker: any Waker
 
-    init(waking executor: ThreadExecutor) { self.executor = executor }
+    init(waking waker: any Waker) { self.waker = waker }
 
     /// Asks for something to be done now.
     func put(_ command: Command) {
@@ -39,7 +39,7 @@ final class Inbox: Sendable {
             state.commands.append(command)
             return state.becomeDue()
         }
-        if mustWake { executor.wake() }
+        if mustWake { waker.wake() }
     }
 
     /// Asks for a settlement to be sent, now or with others.
@@ -49,7 +49,7 @@ final class Inbox: Sendable {
             let waits = state.looksAt != nil && state.commands.count < channel.settlementsTogether
             return !waits && state.becomeDue()
         }
-        if mustWake { executor.wake() }
+        if mustWake { waker.wake() }
     }
 
     // MARK: The thread's side

@@ -26,7 +26,8 @@ final class Blockade {
 final class Session {
     let endpoint: ConnectionConfiguration.Endpoint
     private let configuration: ConnectionConfiguration
-    private let socket: Socket
+    private let world: World
+    private let transport: any Transport
     private let sendBuffer = SendBuffer()
     private let receiveBuffer = ReceiveBuffer()
     private let pool = WirePool()
@@ -69,8 +70,9 @@ final class Session {
         storage = BodyStorage(configuration)
         channelMax = max(1, configuration.channelMax)
         frameMax = min(Self.largestFrame, Int(clamping: configuration.frameMax))
-        socket = try Socket.connecting(to: address, Liveness(configuration))
-        heartbeat = HeartbeatMonitor(interval: nil, now: .now)
+        world = configuration.world
+        transport = try world.surroundings.connect(to: address, Liveness(configuration))
+        heartbeat = HeartbeatMonitor(interval: nil, now: world.now)
     }
 
     deinit {
@@ -82,7 +84,7 @@ final class Session {
 
     /// Connects, logs in and opens the virtual host (AMQP 0-9-1 section 2.2.4). Throws ``AMQPError``.
     func open(password: String) async throws {
-        let deadline = Instant.now + configuration.connectTimeout
+        let deadline = world.now + configuration.connectTimeout
         try await withCheckedThrowingContinuation { connecting = ConnectAttempt(waiter: $0, deadline: deadline) }
         isConnected = true
         let start = try await reply(on: control, deadline: deadline) { sendBuffer.appendProtocolHeader() }
@@ -147,7 +149,7 @@ final class Session {
         let agreed = wanted == 0 || seconds == 0 ? max(wanted, seconds) : min(wanted, seconds)
         // Zero on our side turns heartbeats off, whatever the broker offers (RabbitMQ, "Heartbeats").
         let holds = wanted == 0 ? 0 : agreed
-        heartbeat = HeartbeatMonitor(interval: holds == 0 ? nil : .seconds(Int64(holds)), now: .now)
+        heartbeat = HeartbeatMonitor(interval: holds == 0 ? nil : .seconds(Int64(holds)), now: world.now)
         try send(
             .connectionTuneOk(channelMax: self.channelMax, frameMax: UInt32(self.frameMax), heartbeat: holds),
             on: control)
@@ -197,7 +199,7 @@ final class Session {
     func call(
         _ method: OutgoingMethod, on channel: Channel, timeout: Duration? = nil
     ) async throws -> IncomingMethod {
-        let deadline = Instant.now + (timeout ?? configuration.replyTimeout)
+        let deadline = world.now + (timeout ?? configuration.replyTimeout)
         let reply = try await reply(on: channel, deadline: deadline) {
             if let closed = channel.closed { throw closed }
             // What comes behind a channel.close would find no channel, which ends the whole connection (504).
@@ -244,7 +246,7 @@ final class Session {
     func close(timeout: Duration) async {
         guard failure == nil, isConnected else { return }
         do {
-            _ = try await reply(on: control, deadline: Instant.now + timeout) {
+            _ = try await reply(on: control, deadline: world.now + timeout) {
                 try send(.connectionClose(replyCode: 200, replyText: "done"), on: control)
             }
         } catch {
@@ -302,7 +304,7 @@ final class Session {
             if !outgoing.isEmpty { try encodeBodies() }
             guard !sendBuffer.isEmpty else { return }
             let before = sendBuffer.count
-            try sendBuffer.write(to: socket)
+            try sendBuffer.write(to: transport)
             if sendBuffer.count < before {
                 heartbeat.sent(at: now)
                 if !outgoing.isEmpty || !ending.isEmpty { noteProgress(now: now) }
@@ -361,8 +363,8 @@ final class Session {
         deadline = .earlier(deadline, control.nextDeadline)
         for case let channel? in channels { deadline = .earlier(deadline, channel.nextDeadline) }
         return PollInterest(
-            descriptor: socket.descriptor,
-            wantsWrite: connecting != nil || !sendBuffer.isEmpty || !outgoing.isEmpty, deadline: deadline)
+            descriptor: transport.descriptor,
+            wantsWrite: transport.wantsWrite || !sendBuffer.isEmpty || !outgoing.isEmpty, deadline: deadline)
     }
 
     /// Whether the peer counts as dead, unless the socket has something unread.
@@ -414,7 +416,7 @@ final class Session {
     /// Takes in all that the socket has, or finishes to connect. Throws what ends the session.
     func receive(now: Instant) throws(AMQPError) {
         if let connecting {
-            if let error = socket.connectionError() { throw AMQPError(.connectionLost, error) }
+            guard try transport.finishConnecting() else { return }
             self.connecting = nil
             connecting.waiter.resume()
             return
@@ -423,7 +425,7 @@ final class Session {
         // Bounded, so that a fast broker cannot keep the thread from the jobs that wait.
         var rounds = 16
         while more, rounds > 0 {
-            let filled = try receiveBuffer.fill(from: socket)
+            let filled = try receiveBuffer.fill(from: transport)
             more = filled.mayHaveMore
             rounds -= 1
             if filled.count > 0 { heartbeat.received(at: now) }
@@ -435,10 +437,11 @@ final class Session {
         receiveBuffer.shrinkWhenEmpty()
     }
 
-    /// Ends the session: everything that waits for it is told. The socket closes with the last reference.
+    /// Ends the session: everything that waits for it is told, and the broker sees the end of the stream.
     func fail(_ error: AMQPError) {
         guard failure == nil else { return }
         failure = error
+        transport.close()
         connecting.take()?.waiter.resume(throwing: error)
         control.close(error)
         let open = channels
@@ -494,10 +497,10 @@ final class Session {
         switch method {
         case .connectionClose(let reason):
             try send(.connectionCloseOk, on: control)
-            try write(now: .now)
+            try write(now: world.now)
             throw AMQPError(closing: reason, of: "the connection to \(endpoint)")
         case .connectionBlocked(let reason):
-            if blocked == nil { blocked = Blockade(reason: reason, since: .now) }
+            if blocked == nil { blocked = Blockade(reason: reason, since: world.now) }
         case .connectionUnblocked: blocked = nil
         case .connectionStart, .connectionTune, .connectionOpenOk, .connectionCloseOk: try control.receive(method)
         default: throw AMQPError(.protocolViolation, "a method of a channel on channel 0")

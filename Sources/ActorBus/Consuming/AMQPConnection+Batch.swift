@@ -29,7 +29,7 @@ extension AMQPConnection {
         let deliveries: [Delivery]
         do {
             deliveries = try await Self.fill(count, from: handle.mailbox) {
-                try await Task.sleep(for: patience)
+                try await self.world.sleep(for: patience)
                 return try await self.inspect(queue: queue).messages == 0
             }
         } catch {
@@ -44,7 +44,7 @@ extension AMQPConnection {
             throw Self.lostBatch(queue, channel.closed)
         }
         do {
-            try await Task { try await body(deliveries) }.value
+            try await world.task { try await body(deliveries) }.value
         } catch {
             await finish(handle.id)
             throw error

@@ -19,7 +19,7 @@ extension AMQPConnection {
         let id = makeID()
         let consumer = ConsumerCore(
             id: id, queue: queue, prefetch: prefetch, mailbox: Mailbox(), inbox: inbox,
-            backoff: Backoff(configuration.recoveryDelay))
+            backoff: Backoff(configuration.recoveryDelay), world: world)
         consumer.onEnded = { [weak self] error in self?.assumeIsolated { $0.ended(id, error) } }
         consumers[id] = consumer
         noteConsumers()
@@ -74,7 +74,7 @@ extension AMQPConnection {
             throw AMQPError(
                 .closedByBroker, "the broker cancelled the consumer of '\(consumer.queue)' as soon as it was there")
         }
-        consumer.registered(at: .now)
+        consumer.registered(at: world.now)
         refusals.granted(.consumer(consumer.id))
         noteConsumers()
         for waiter in registrations.removeValue(forKey: consumer.id) ?? [] { waiter.resume() }
@@ -111,7 +111,7 @@ extension AMQPConnection {
     @discardableResult
     func retire(_ consumer: ConsumerCore) -> Task<Void, Never> {
         if let retirement = consumer.retirement { return retirement }
-        let retirement = Task { await closeChannel(of: consumer) }
+        let retirement = world.task { await closeChannel(of: consumer) }
         consumer.retirement = retirement
         return retirement
     }
@@ -168,7 +168,7 @@ extension AMQPConnection {
         guard consumer.restoringSession !== session else { return }
         logger.warning("there is no consumer of '\(consumer.queue)' for now, and it is asked for again: \(error)")
         consumer.restoringSession = session
-        Task { await registerAgain(consumer, in: session) }
+        world.task { await registerAgain(consumer, in: session) }
     }
 
     /// Whether a queue does not exist that nobody here declares. One of the topology is declared again.
@@ -183,10 +183,10 @@ extension AMQPConnection {
         defer { if consumer.restoringSession === session { consumer.restoringSession = nil } }
         var attempts = AttemptLog()
         // Why it is begun was told.
-        _ = attempts.failed(at: .now)
+        _ = attempts.failed(at: world.now)
         while isToBeRegistered(consumer, in: session) {
             do {
-                try await Task.sleep(for: consumer.backoff.next(using: &random))
+                try await world.sleep(for: consumer.backoff.next(using: &random))
                 guard isToBeRegistered(consumer, in: session) else { return }
                 try await declareForNow(
                     topology.parts(ofQueue: consumer.queue), in: session, budget: configuration.replyTimeout)
@@ -197,14 +197,14 @@ extension AMQPConnection {
             } catch let error as AMQPError {
                 guard isToBeRegistered(consumer, in: session) else { return }
                 let isRefusal = error.outlook == .refused || isMissing(consumer.queue, error)
-                if refusals.note(error, isRefusal: isRefusal, of: .consumer(consumer.id), at: .now) {
+                if refusals.note(error, isRefusal: isRefusal, of: .consumer(consumer.id), at: world.now) {
                     logger.error(
                         "the consumer of '\(consumer.queue)' is ended, for \(configuration.refusalPatience) now: \(error)"
                     )
                     return end(consumer, error)
                 }
                 board.update { $0.problem = error.message }
-                if attempts.failed(at: .now) {
+                if attempts.failed(at: world.now) {
                     logger.warning(
                         "the consumer of '\(consumer.queue)' is still not registered, after \(attempts.failed - 1) attempts: \(error)"
                     )

@@ -40,7 +40,7 @@ extension AMQPConnection {
         }
         let crew = HandlerCrew(
             mailbox: consumer.mailbox, size: concurrency, executorPreference: executorPreference, logger: logger,
-            handler: handler)
+            world: world, handler: handler)
         let inbox = inbox
         let outcome = await withTaskCancellationHandler {
             await crew.run(handlerTimeout: handlerTimeout)
@@ -79,16 +79,18 @@ private final class HandlerCrew: Sendable {
     private let mailbox: Mailbox
     private let executorPreference: (any TaskExecutor)?
     private let logger: Logger
+    private let world: World
     private let handler: @Sendable (Delivery) async throws -> Settlement
     private let state: Lock<State>
 
     init(
         mailbox: Mailbox, size: Int, executorPreference: (any TaskExecutor)?, logger: Logger,
-        handler: @escaping @Sendable (Delivery) async throws -> Settlement
+        world: World, handler: @escaping @Sendable (Delivery) async throws -> Settlement
     ) {
         self.mailbox = mailbox
         self.executorPreference = executorPreference
         self.logger = logger
+        self.world = world
         self.handler = handler
         state = Lock(State(workers: Array(repeating: Worker(), count: size), running: size))
     }
@@ -97,7 +99,7 @@ private final class HandlerCrew: Sendable {
     func run(handlerTimeout: Duration) async -> Result<Void, any Error> {
         let count = state.withLock { $0.workers.count }
         for index in 0..<count { start(index) }
-        let watchdog = Task { await watch(handlerTimeout) }
+        let watchdog = world.task { await watch(handlerTimeout) }
         let outcome = await withCheckedContinuation { continuation in
             let over = state.withLock { state in
                 if !state.isOver { state.waiter = continuation }
@@ -112,8 +114,8 @@ private final class HandlerCrew: Sendable {
 
     /// Begins the drain's deadline. The mailbox is closed already, so workers end by themselves when their handlers do.
     func drain(within timeout: Duration) {
-        let timer = Task {
-            do { try await Task.sleep(for: timeout) } catch { return }
+        let timer = world.task {
+            do { try await world.sleep(for: timeout) } catch { return }
             let late = state.withLock { state -> (workers: [Task<Void, Never>], inWork: Int)? in
                 guard !state.isOver else { return nil }
                 state.drainTimedOut = true
@@ -123,7 +125,7 @@ private final class HandlerCrew: Sendable {
             logger.warning("the drain time of \(timeout) is over with \(inWork) handlers in work; cancelling them")
             for worker in workers { worker.cancel() }
             // A handler that does not heed its cancellation is left behind: its delivery goes back with the channel.
-            do { try await Task.sleep(for: .seconds(1)) } catch { return }
+            do { try await world.sleep(for: .seconds(1)) } catch { return }
             end(runningWorkers: true)
         }
         state.withLock { $0.drainTimer = timer }
@@ -132,7 +134,9 @@ private final class HandlerCrew: Sendable {
     private func start(_ index: Int) {
         // Under the lock, so that whoever finds its handler in work finds the task too.
         state.withLock { state in
-            state.workers[index].task = Task(executorPreference: executorPreference) { await self.work(index) }
+            state.workers[index].task = Task(executorPreference: executorPreference ?? world.taskExecutor) {
+                await self.work(index)
+            }
         }
     }
 
@@ -140,7 +144,7 @@ private final class HandlerCrew: Sendable {
     private func work(_ index: Int) async {
         do {
             while let delivery = try await mailbox.next() {
-                state.withLock { $0.workers[index].since = .now }
+                state.withLock { $0.workers[index].since = world.now }
                 await handle(delivery)
                 let isReplaced = state.withLock { state in
                     let isOverdue = state.workers[index].isOverdue
@@ -162,7 +166,7 @@ private final class HandlerCrew: Sendable {
         } catch {
             if !Task.isCancelled {
                 logger.warning("a handler failed, and its message goes back to the queue: \(error)")
-                try? await Task.sleep(for: .seconds(1))  // Cut short by cancellation, which is as well.
+                try? await world.sleep(for: .seconds(1))  // Cut short by cancellation, which is as well.
             }
             delivery.requeue()
         }
@@ -183,8 +187,8 @@ private final class HandlerCrew: Sendable {
     /// Cancels handlers that are in work for too long.
     private func watch(_ timeout: Duration) async {
         let pause = max(.milliseconds(10), timeout / 20)
-        while (try? await Task.sleep(for: pause)) != nil {
-            let now = Instant.now
+        while (try? await world.sleep(for: pause)) != nil {
+            let now = world.now
             // Marked under the lock under which a handler's end is noted, so that a worker whose task is cancelled below is
             // still at that delivery, or behind it at its own end.
             let overdue = state.withLock { state in

@@ -6,6 +6,7 @@ final class ConsumerCore: ChannelUser {
     let prefetch: UInt16
     let mailbox: Mailbox
     private let inbox: Inbox
+    private let world: World
     private(set) var channel: Channel?
     private var generation: UInt32 = 0
     /// How often it was asked for.
@@ -33,13 +34,14 @@ final class ConsumerCore: ChannelUser {
     /// Called when the broker has ended the consumer, or its channel, while the connection lives on.
     var onEnded: ((AMQPError) -> Void)?
 
-    init(id: UInt32, queue: String, prefetch: UInt16, mailbox: Mailbox, inbox: Inbox, backoff: Backoff) {
+    init(id: UInt32, queue: String, prefetch: UInt16, mailbox: Mailbox, inbox: Inbox, backoff: Backoff, world: World) {
         self.id = id
         self.queue = queue
         self.prefetch = prefetch
         self.mailbox = mailbox
         self.inbox = inbox
         self.backoff = backoff
+        self.world = world
     }
 
     /// Its name on the channel: another at each registration, since a broker that has cancelled a consumer may keep the
@@ -131,7 +133,7 @@ final class ConsumerCore: ChannelUser {
     func cancelledByBroker() {
         isRegistered = false
         wasCancelled = true
-        backoff.lost(at: .now)
+        backoff.lost(at: world.now)
         onEnded?(
             AMQPError(
                 .notFound, "the broker cancelled the consumer of the queue '\(queue)'",
@@ -142,7 +144,7 @@ final class ConsumerCore: ChannelUser {
         guard channel != nil else { return }
         channel = nil
         isRegistered = false
-        backoff.lost(at: .now)
+        backoff.lost(at: world.now)
         // Its deliveries went back with it, so nobody has to settle them before the consumer can go.
         ledger = AcknowledgmentLedger()
         hasSettled = false

@@ -96,7 +96,7 @@ extension AMQPConnection {
         }
         try checkOpen()
         let id = makeID()
-        let core = PublisherCore(window: window, timeout: timeout)
+        let core = PublisherCore(window: window, timeout: timeout, world: world)
         core.onChannelClosed = { [weak self] in self?.assumeIsolated { $0.reattach(id) } }
         publishers[id] = core
         // While the connection recovers there is nothing to attach to; recovery does it then.
@@ -144,7 +144,7 @@ extension AMQPConnection {
     }
 
     private func closeChannelOfPublisher(_ channel: Channel, in session: Session) {
-        Task {
+        world.task {
             do {
                 try await session.close(channel)
             } catch {
@@ -156,7 +156,7 @@ extension AMQPConnection {
     /// The broker closed a publisher's channel over one message: the others go on over a new one.
     private func reattach(_ id: UInt32) {
         guard let publisher = publishers[id], let session, session.failure == nil, status.state == .open else { return }
-        Task {
+        world.task {
             // When the session is broken too, its recovery attaches every publisher.
             while session.failure == nil, publishers[id] === publisher, !publisher.isAttached {
                 do {
@@ -166,7 +166,7 @@ extension AMQPConnection {
                     publisher.lacksChannel = true
                     notePublishers()
                     logger.warning("a publisher's channel could not be opened again, and will be: \(error)")
-                    do { try await Task.sleep(for: .seconds(1)) } catch { return }
+                    do { try await world.sleep(for: .seconds(1)) } catch { return }
                 }
             }
         }

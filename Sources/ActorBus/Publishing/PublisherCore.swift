@@ -4,6 +4,7 @@ final class PublisherCore: ChannelUser {
     private let window: Int
     private let timeout: Duration
     private let timeoutNanoseconds: Int64
+    private let world: World
     private var channel: Channel?
     private var ledger = ConfirmLedger<PublishRequest>()
     /// Not yet written on this channel, oldest first.
@@ -24,10 +25,11 @@ final class PublisherCore: ChannelUser {
     /// Set when nobody can publish with it any more.
     var isReleased = false
 
-    init(window: Int, timeout: Duration) {
+    init(window: Int, timeout: Duration, world: World) {
         self.window = window
         self.timeout = timeout
         timeoutNanoseconds = timeout.nanoseconds
+        self.world = world
     }
 
     var isAttached: Bool { channel != nil }
@@ -144,7 +146,7 @@ final class PublisherCore: ChannelUser {
         guard let renewal, let channel, !channel.isClosing, channel.outgoing == nil, !isBlocked else {
             return nextDeadline
         }
-        return .earlier(nextDeadline, Instant.now < renewal ? renewal : renewal + grace)
+        return .earlier(nextDeadline, world.now < renewal ? renewal : renewal + grace)
     }
 
     private func end(of request: PublishRequest) -> Instant { request.end(timeoutNanoseconds: timeoutNanoseconds) }
@@ -210,7 +212,7 @@ final class PublisherCore: ChannelUser {
                 // A channel that first published to a quorum queue while its leader was going away refuses everything from
                 // then on (seen with RabbitMQ 3.10), and a new one finds the new leader. Not more than once a second, since
                 // a full queue refuses too.
-                renew(now: .now, atMostEvery: .seconds(1))
+                renew(now: world.now, atMostEvery: .seconds(1))
                 request.fail(
                     AMQPError(
                         .refused, "the broker refused the message to '\(request.exchange)' (basic.nack)",
@@ -244,7 +246,7 @@ final class PublisherCore: ChannelUser {
     func channelClosed(_ error: AMQPError) {
         guard channel != nil else { return }
         channel = nil
-        if renewal != nil { lastRenewal = .now }
+        if renewal != nil { lastRenewal = world.now }
         renewal = nil
         isSuspectUnderWay = false
         var again = Ring<PublishRequest>()

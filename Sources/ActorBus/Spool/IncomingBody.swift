@@ -3,15 +3,25 @@ struct BodyStorage: Sendable {
     /// The largest body that is held in memory, in bytes.
     let maximumInMemory: Int
     let spool: BodySpool?
+    /// Where the names of files come from.
+    private let world: World
 
     init(_ configuration: ConnectionConfiguration) {
         spool = configuration.spool
+        world = configuration.world
         maximumInMemory = min(configuration.maximumBodySize, configuration.spool?.threshold ?? .max)
     }
 
     private init(maximumInMemory: Int) {
         self.maximumInMemory = maximumInMemory
         spool = nil
+        world = .real
+    }
+
+    /// A name that no other file has.
+    var fileName: String {
+        var randomness = world.randomness
+        return "actorbus-\(String(randomness.next(), radix: 16))"
     }
 
     /// For messages that come back: of a large one the digest is enough to know it by.
@@ -84,7 +94,7 @@ final class BodySpooling {
             return
         }
         do {
-            file = try SpoolFile.make(for: spool)
+            file = try SpoolFile.make(for: spool, named: storage.fileName)
         } catch {
             fault = error.reason
         }

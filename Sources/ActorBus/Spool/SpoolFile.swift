@@ -8,13 +8,13 @@ final class SpoolFile: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Makes one where `spool` says. Throws with why there can be none.
-    static func make(for spool: BodySpool) throws(SpoolFault) -> SpoolFile {
-        if let folder = spool.folder { return try make(in: folder) }
+    /// Makes one where `spool` says, under a name that is taken away at once. Throws with why there can be none.
+    static func make(for spool: BodySpool, named name: String) throws(SpoolFault) -> SpoolFile {
+        if let folder = spool.folder { return try make(name, in: folder) }
         var reasons: [String] = []
         for folder in folders(temporary: unsafe getenv("TMPDIR").map { unsafe String(cString: $0) }) {
             do {
-                let file = try make(in: folder)
+                let file = try make(name, in: folder)
                 guard SystemCalls.liesInMemory(file.descriptor) else { return file }
                 reasons.append("'\(folder)' lies in memory")
             } catch {
@@ -27,8 +27,8 @@ final class SpoolFile: Sendable {
     /// Where one may be made, the best first.
     static func folders(temporary: String?) -> [String] { [temporary ?? "/tmp", "/var/tmp"] }
 
-    private static func make(in folder: String) throws(SpoolFault) -> SpoolFile {
-        let path = "\(folder)/actorbus-\(String(UInt64.random(in: 0 ... .max), radix: 16))"
+    private static func make(_ name: String, in folder: String) throws(SpoolFault) -> SpoolFile {
+        let path = "\(folder)/\(name)"
         let file = try opened(path, O_CREAT | O_EXCL)
         guard unsafe unlink(path) == 0 else {
             throw SpoolFault("the name of '\(path)' cannot be taken away: \(Socket.text(errno))")

@@ -47,13 +47,13 @@ internal import Glibc
     }
 
     /// Reads once. Returns how many bytes came, and whether the socket may have more.
-    func fill(from socket: Socket) throws(AMQPError) -> (count: Int, mayHaveMore: Bool) {
+    func fill(from stream: some ByteStream) throws(AMQPError) -> (count: Int, mayHaveMore: Bool) {
         if head == tail {
             head = 0
             tail = 0
         }
         let room = capacity - tail
-        let count = try unsafe socket.read(into: UnsafeMutableRawBufferPointer(start: storage + tail, count: room))
+        let count = try unsafe stream.read(into: UnsafeMutableRawBufferPointer(start: storage + tail, count: room))
         tail += count
         peak.note(tail - head)
         return (count, count == room)

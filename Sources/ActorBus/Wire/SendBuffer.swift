@@ -121,10 +121,10 @@ internal import Glibc
     }
 
     /// Writes as much as the socket takes. Throws ``AMQPError/Code/connectionLost``.
-    func write(to socket: Socket) throws(AMQPError) {
+    func write(to stream: some ByteStream) throws(AMQPError) {
         peak.note(tail - head)
         while head < tail {
-            let taken = try unsafe socket.write(UnsafeRawBufferPointer(start: storage + head, count: tail - head))
+            let taken = try unsafe stream.write(UnsafeRawBufferPointer(start: storage + head, count: tail - head))
             guard taken > 0 else { return }
             head += taken
             written += UInt64(taken)

@@ -129,5 +129,7 @@ import Testing
 }
 
 extension AMQPConnection {
-    fileprivate nonisolated var isOnItsThread: Bool { thread.executor.isIsolatingCurrentContext() == true }
+    fileprivate nonisolated var isOnItsThread: Bool {
+        (thread as? BlockingThread)?.executor.isIsolatingCurrentContext() == true
+    }
 }

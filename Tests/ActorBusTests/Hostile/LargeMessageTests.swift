@@ -176,7 +176,8 @@ import Testing
     /// A spooled body of which a part is gone costs its own publish, and neither the connection nor any other message.
     @Test(arguments: [0, 1, 999_999] as [off_t])
     func aSpooledBodyThatIsNotAllThereIsNotBegun(length: off_t) async throws {
-        let file = try SpoolFile.make(for: BodySpool())
+        let file = try SpoolFile.make(
+            for: BodySpool(), named: BodyStorage(ConnectionConfiguration()).fileName)
         let bytes = [UInt8](repeating: 1, count: Int(length))
         try unsafe bytes.withUnsafeBytes { try unsafe file.write($0, at: 0) }
         let body = LargeBody(size: 1_000_000, sha256: "", file: file)

@@ -10,7 +10,7 @@ import Testing
 
     init() throws {
         thread = try BlockingThread(name: "inbox-test")
-        inbox = Inbox(waking: thread.executor)
+        inbox = Inbox(waking: thread.waker)
     }
 
     private func settle(_ count: Int, prefetch: UInt16) {

@@ -8,7 +8,7 @@ import Testing
 
     init() throws {
         thread = try BlockingThread(name: "mailbox-test")
-        inbox = Inbox(waking: thread.executor)
+        inbox = Inbox(waking: thread.waker)
     }
 
     private func delivery(_ tag: UInt64) -> Delivery {

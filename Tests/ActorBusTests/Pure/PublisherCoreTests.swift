@@ -5,7 +5,7 @@ import Testing
 @Suite struct PublisherCoreTests {
     /// The broker may confirm a message after the connection has given it up, while it is being closed.
     @Test func aConfirmThatComesTooLateIsNoViolation() throws {
-        let core = PublisherCore(window: 10, timeout: .seconds(1))
+        let core = PublisherCore(window: 10, timeout: .seconds(1), world: .real)
         let channel = Channel(number: 1)
         core.attach(channel)
         core.failAll(AMQPError(.connectionClosed, "the connection is being closed"))
@@ -14,7 +14,7 @@ import Testing
     }
 
     @Test func aConfirmForWhatWasNeverPublishedIsAViolation() throws {
-        let core = PublisherCore(window: 10, timeout: .seconds(1))
+        let core = PublisherCore(window: 10, timeout: .seconds(1), world: .real)
         let channel = Channel(number: 1)
         core.attach(channel)
         #expect(throws: AMQPError.self) { try channel.receive(.basicAck(deliveryTag: 1, multiple: false)) }
@@ -33,7 +33,7 @@ import Testing
     /// again, and those behind it keep their own.
     @Test func whatGetsOnHasMoreTimeThanWhatWaits() {
         let window = SendWindow(size: 10)
-        let core = PublisherCore(window: 10, timeout: .seconds(10))
+        let core = PublisherCore(window: 10, timeout: .seconds(10), world: .real)
         let start = Instant(nanoseconds: 0)
         let channel = Channel(number: 1)
         core.attach(channel)

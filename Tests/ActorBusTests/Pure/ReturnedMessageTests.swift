@@ -94,7 +94,7 @@ import Testing
 
     /// Through the channel, as returns come: of messages that differ in nothing but their large bodies, the right one.
     @Test func theMessageThatCameBackIsTheOneThatFails() async throws {
-        let core = PublisherCore(window: 10, timeout: .seconds(1))
+        let core = PublisherCore(window: 10, timeout: .seconds(1), world: .real)
         let channel = Channel(number: 1)
         core.attach(channel)
         defer { channel.close(AMQPError(.connectionClosed, "over")) }

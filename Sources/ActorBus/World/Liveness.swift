@@ -2,7 +2,7 @@ internal import Glibc
 
 /// How the kernel finds out that a peer is gone, beside AMQP's heartbeats: what keeps an idle path through routers open, and
 /// ends what the heartbeats do not see, such as a connection without any.
-struct Liveness: Equatable {
+package struct Liveness: Equatable, Sendable {
     /// Idle time before the kernel's first probe, in seconds (`TCP_KEEPIDLE`): the heartbeat that is asked for, and never
     /// above a minute, since a path through a router or load balancer may be forgotten after a few.
     let idle: CInt

@@ -1,29 +1,11 @@
 internal import Glibc
 internal import Synchronization
 
-/// What a thread's loop does beside running jobs: one owner, called on the thread only.
-protocol ThreadLoop: AnyObject {
-    /// Does what is due, writes what is to be written, and says what to wait for. Called once a turn, when the jobs
-    /// have run.
-    nonisolated func turn() -> PollInterest
-    /// The descriptor has become readable, writable, or has failed.
-    nonisolated func descriptorReady()
-}
-
-/// What a thread's loop sleeps on, beside its own wake-up.
-struct PollInterest {
-    /// -1 for none.
-    var descriptor: CInt = -1
-    var wantsWrite = false
-    /// When to wake up at the latest, in nanoseconds of the monotonic clock.
-    var deadline: Instant?
-}
-
 /// A serial executor on a thread of its own: runs an actor's jobs and, between them, the loop of a socket.
 ///
 /// The thread owns this object until it ends, so neither a job nor a late `enqueue` can find it gone; the runtime
 /// itself does not retain a custom executor. ``BlockingThread`` ends the thread.
-package final class ThreadExecutor: SerialExecutor {
+package final class ThreadExecutor: SerialExecutor, Waker {
     fileprivate struct State {
         var jobs: [Job] = []
         var wakeRequested = false
@@ -99,8 +81,7 @@ package final class ThreadExecutor: SerialExecutor {
         precondition(isIsolatingCurrentContext() == true, "called off the connection's thread")
     }
 
-    /// Makes the loop turn once more.
-    func wake() {
+    package func wake() {
         if state.withLock({ $0.wake() }) { signal() }
     }
 
@@ -167,7 +148,7 @@ package final class ThreadExecutor: SerialExecutor {
             pollfd(fd: wakeDescriptor, events: CShort(POLLIN), revents: 0),
             pollfd(fd: interest.descriptor, events: events, revents: 0)
         )
-        let timeout = maySleep ? interest.deadline.map { Instant.now.milliseconds(until: $0) } ?? -1 : 0
+        let timeout = maySleep ? interest.deadline.map { World.real.now.milliseconds(until: $0) } ?? -1 : 0
         let count = unsafe withUnsafeMutablePointer(to: &descriptors) { tuple in
             unsafe tuple.withMemoryRebound(to: pollfd.self, capacity: 2) { unsafe poll($0, 2, timeout) }
         }

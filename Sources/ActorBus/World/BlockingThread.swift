@@ -1,7 +1,7 @@
 /// A thread of its own for one actor, or for tasks that block, ended with the last reference. Ending does not wait, so
 /// that reference may be dropped on the thread itself. The actor must hold this object, or outlive none of its own work;
 /// tasks that prefer the thread hold it as long as they do.
-package final class BlockingThread: TaskExecutor {
+package final class BlockingThread: LoopThread {
     /// Runs jobs for as long as this object lives.
     package let executor: ThreadExecutor
 
@@ -21,5 +21,8 @@ package final class BlockingThread: TaskExecutor {
 
     package func asUnownedTaskExecutor() -> UnownedTaskExecutor { unsafe UnownedTaskExecutor(ordinary: self) }
 
-    func attach(_ owner: any ThreadLoop) { executor.attach(owner) }
+    package var serialExecutor: any SerialExecutor { executor }
+    package var waker: any Waker { executor }
+
+    package func attach(_ owner: any ThreadLoop) { executor.attach(owner) }
 }

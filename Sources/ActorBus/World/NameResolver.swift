@@ -15,7 +15,7 @@ actor NameResolver {
         of endpoint: ConnectionConfiguration.Endpoint, timeout: Duration
     ) async throws -> [ResolvedAddress] {
         let resolver = try NameResolver()
-        return try await withTimeLimit(
+        return try await World.real.withTimeLimit(
             timeout,
             overdue: AMQPError(
                 .brokerUnreachable, "the host name '\(endpoint.host)' was not resolved within \(timeout)")
@@ -33,6 +33,6 @@ extension ConnectionConfiguration.Endpoint {
     /// The addresses that the host name stands for, in numbers. Throws ``AMQPError/Code/brokerUnreachable`` when it
     /// stands for none, and when there is no answer within `timeout`.
     package func addresses(timeout: Duration) async throws -> [String] {
-        try await NameResolver.addresses(of: self, timeout: timeout).map(\.text)
+        try await World.real.surroundings.addresses(of: self, timeout: timeout).map(\.text)
     }
 }

@@ -1,14 +1,22 @@
 internal import Glibc
 
 /// A non-blocking TCP socket, closed when it is let go.
-final class Socket {
+final class Socket: Transport {
     let descriptor: CInt
+    private(set) var wantsWrite = true
+    private var isOpen = true
 
     private init(descriptor: CInt) { self.descriptor = descriptor }
 
-    deinit { close(descriptor) }
+    deinit { close() }
 
-    /// Begins to connect; the socket is writable when the outcome is known, and ``connectionError()`` then tells it.
+    func close() {
+        guard isOpen else { return }
+        isOpen = false
+        Glibc.close(descriptor)
+    }
+
+    /// Begins to connect; the socket is writable when the outcome is known, and ``finishConnecting()`` then tells it.
     static func connecting(to address: ResolvedAddress, _ liveness: Liveness) throws(AMQPError) -> Socket {
         let descriptor = socket(address.family, CInt(SOCK_STREAM.rawValue) | flags, CInt(IPPROTO_TCP))
         guard descriptor >= 0 else { throw failure("open a socket", errno) }
@@ -30,17 +38,17 @@ final class Socket {
         return socket
     }
 
-    /// Why a connect under way failed, or nil when it did not.
-    func connectionError() -> String? {
+    func finishConnecting() throws(AMQPError) -> Bool {
         var error: CInt = 0
         var length = socklen_t(MemoryLayout<CInt>.size)
         let status = unsafe getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length)
-        guard status == 0 else { return Self.text(errno) }
-        return error == 0 ? nil : Self.text(error)
+        guard status == 0, error == 0 else {
+            throw AMQPError(.connectionLost, Self.text(status == 0 ? error : errno))
+        }
+        wantsWrite = false
+        return true
     }
 
-    /// Reads what is there, at most `target.count` bytes; 0 when there is nothing. Throws
-    /// ``AMQPError/Code/connectionLost`` at the end of the stream and when the connection broke.
     func read(into target: UnsafeMutableRawBufferPointer) throws(AMQPError) -> Int {
         while true {
             let count = unsafe recv(descriptor, target.baseAddress, target.count, 0)
@@ -52,7 +60,6 @@ final class Socket {
         }
     }
 
-    /// Writes what the socket takes, which may be nothing. Throws ``AMQPError/Code/connectionLost``.
     func write(_ bytes: UnsafeRawBufferPointer) throws(AMQPError) -> Int {
         while true {
             let count = unsafe send(descriptor, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
@@ -75,10 +82,15 @@ final class Socket {
 }
 
 /// One address that a host name stands for.
-struct ResolvedAddress {
-    var family: CInt
+package struct ResolvedAddress: Sendable {
+    package var family: CInt
     /// The `sockaddr` of that family.
-    var bytes: [UInt8]
+    package var bytes: [UInt8]
+
+    package init(family: CInt, bytes: [UInt8]) {
+        self.family = family
+        self.bytes = bytes
+    }
 
     /// All addresses of an endpoint. Blocks while the system's resolver does (``NameResolver``).
     static func resolve(_ endpoint: ConnectionConfiguration.Endpoint) throws(AMQPError) -> [ResolvedAddress] {

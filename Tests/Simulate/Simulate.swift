@@ -1,0 +1,48 @@
+import ArgumentParser
+import Glibc
+
+/// Searches for faults of the client: random users of it against random faults of network and broker, in virtual time. Each
+/// seed is a run of its own, and the same seed gives the same run.
+@main struct Simulate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulate",
+        abstract: "Runs the client against simulated brokers and networks that fail, and checks what must hold.")
+
+    @Option(help: "How many seeds are run.") var seeds: UInt64 = 200
+    @Option(help: "The first seed.") var start: UInt64 = 1
+    @Option(help: "Runs this seed alone, and prints its whole story.") var replay: UInt64?
+
+    func run() throws {
+        if let replay { return try tell(replay) }
+        let clock = ContinuousClock()
+        let began = clock.now
+        var (failed, virtual, published, connections): ([UInt64], Duration, Int, Int) = ([], .zero, 0, 0)
+        for seed in start..<start + seeds {
+            let report = Run.of(Scenario(seed: seed))
+            virtual += report.elapsed
+            published += report.published
+            connections += report.connections
+            guard !report.findings.isEmpty else { continue }
+            failed.append(seed)
+            print("seed \(seed): \(report.findings.prefix(3).joined(separator: "\n    "))")
+            fflush(nil)
+        }
+        let took = began.duration(to: clock.now)
+        print(
+            "\(seeds) seeds in \(took.formatted): \(virtual.components.seconds) virtual seconds, \(published) messages, "
+                + "\(connections) connections, \(failed.count) seeds with findings")
+        if !failed.isEmpty { throw ExitCode.failure }
+    }
+
+    private func tell(_ seed: UInt64) throws {
+        let report = Run.of(Scenario(seed: seed), tellsStory: true)
+        for line in report.story { print(line) }
+        print("trace \(String(report.trace, radix: 16)), \(report.findings.count) findings")
+        for finding in report.findings { print("    \(finding)") }
+        if !report.findings.isEmpty { throw ExitCode.failure }
+    }
+}
+
+extension Duration {
+    fileprivate var formatted: String { "\(components.seconds) s" }
+}
