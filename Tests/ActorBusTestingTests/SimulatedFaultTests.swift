@@ -193,6 +193,25 @@ import Testing
         }
     }
 
+    @Test(arguments: RabbitMQVersion.allCases)
+    func aQueueSpeaksOfWhatAClientPublishedThatIsLostMeanwhile(version: RabbitMQVersion) throws {
+        let broker = broker(version, nodes: 3)
+        let first = try client(broker)
+        _ = try say(.declareQueue("q", quorum), to: first)
+        do {
+            // Gone with the scope, as a transport lets go of a connection that is cut.
+            let lost = try client(broker, node: 1)
+            _ = try say(.consume("q", tag: "c", noAck: false, exclusive: false, []), to: lost)
+            for node in [0, 2] { broker.kill(node: node, unsynced: .kept) }
+            #expect(try say(publish("one", to: "q"), to: lost) == [])
+            broker.kill(node: 1, unsynced: .kept)
+        }
+        for node in [0, 2] { broker.start(node: node) }
+        #expect(bodies(broker, "q") == ["one"])
+        broker.start(node: 1)
+        #expect(bodies(broker, "q") == ["one"])
+    }
+
     // MARK: Closing
 
     @Test func theBrokerClosesAConnectionAndAChannel() throws {

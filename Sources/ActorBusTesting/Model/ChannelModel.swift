@@ -188,7 +188,6 @@ final class ChannelModel {
 
     /// Ends the consumers and gives back what is unsettled.
     func letGo() {
-        unconfirmed = []
         endConsumers()
         returnUnsettled()
     }
@@ -200,6 +199,8 @@ final class ChannelModel {
     }
 
     func returnUnsettled() {
+        // A queue that was silent may still speak of them, and nobody is there to hear it.
+        unconfirmed = []
         let entries = unsettled.filter { !$0.isLate }
         unsettled = []
         for queue in connection.host.sortedQueues { queue.forget(publisher: publisher) }
