@@ -130,7 +130,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ActorBusTestingTests",
-            dependencies: ["ActorBus", "ActorBusTesting", "LocalBroker", "simulate"],
+            dependencies: ["ActorBus", "ActorBusTesting", "LocalBroker", "Pipeline", "simulate"],
             swiftSettings: strict
         ),
         .testTarget(name: "LocalBrokerTests", dependencies: ["LocalBroker"], swiftSettings: strict),

@@ -24,10 +24,9 @@ internal import ActorBus
 /// ## What it does not cover
 /// A client that asks for one of these is refused with 540 `NOT_IMPLEMENTED` and a text that ends in "is not simulated";
 /// nothing is accepted and then left undone.
-/// - Streams; `x-max-length-bytes` on the quorum queues of RabbitMQ 4.3; delayed retries (`x-delayed-retry-…`) and
-///   `x-consumer-disconnected-timeout`.
-/// - Transactions (class `tx`), a prefetch shared by a channel's consumers (`basic.qos` with `global`), direct reply-to,
-///   credentials renewed on an open connection.
+/// - Streams; `x-max-length-bytes` on the quorum queues of RabbitMQ 4.3; delayed retries (`x-delayed-retry-…`).
+/// - Transactions (class `tx`), a prefetch shared by a channel's consumers (`basic.qos` with `global`, which RabbitMQ 4.3
+///   takes for one of each), direct reply-to, credentials renewed on an open connection.
 /// - Exchange types of plugins, which RabbitMQ without them refuses too (503).
 /// - Methods and content headers that are malformed, or whose tables stand more than 32 deep in one another.
 ///

@@ -63,7 +63,7 @@ import Testing
         let broker = broker()
         for arguments: Operation.Arguments in [
             [("x-queue-type", .text("stream"))],
-            [("x-queue-type", .text("quorum")), ("x-consumer-disconnected-timeout", .int(1))],
+            [("x-queue-type", .text("quorum")), ("x-delayed-retry-type", .text("all"))],
         ] {
             let client = try client(broker)
             _ = texts(client)
@@ -91,6 +91,17 @@ import Testing
         #expect(!session.isFinished)
         session.passTime(to: 20_000)
         #expect(session.isFinished)
+    }
+
+    @Test func whoDoesNotLogInIsHungUpOn() {
+        let session = ServerSession(broker: broker(), clock: 500)
+        session.receive(ServerCodec.protocolHeader)
+        #expect(session.nextDeadline == 10_500)
+        session.passTime(to: 10_499)
+        #expect(!session.isFinished)
+        session.passTime(to: 10_500)
+        #expect(session.isFinished)
+        #expect(session.nextDeadline == nil)
     }
 
     @Test func bytesMayComeOneByOne() throws {

@@ -173,6 +173,45 @@ import Testing
         #expect(bodies(broker, "q") == ["two", "three"])
     }
 
+    @Test(arguments: RabbitMQVersion.allCases)
+    func aQuorumQueueTakesBackWhatClientsOfALostNodeHave(version: RabbitMQVersion) throws {
+        for seconds in [59, 60] {
+            let broker = broker(version, nodes: 3)
+            let client = try client(broker)
+            let single: Operation.Arguments = quorum + [("x-single-active-consumer", .bool(true))]
+            _ = try say(.declareQueue("q", single), publish("one", to: "q"), to: client)
+            let lost = try self.client(broker, node: 1)
+            let consume = Operation.consume("q", tag: "c", noAck: false, exclusive: false, [])
+            #expect(try say(consume, to: lost).count == 2)
+            #expect(try say(consume, to: client) == ["consume-ok c"])
+            broker.kill(node: 1, unsynced: .kept)
+            broker.advance(to: Int64(seconds) * 1000)
+            let isBack = version != .fourThree || seconds == 60
+            #expect(texts(client).map { $0.prefix(20) } == (isBack ? ["deliver c #1 again=1"] : []))
+            broker.start(node: 1)
+            #expect(texts(client).map { $0.prefix(20) } == (isBack ? [] : ["deliver c #1 again=1"]))
+        }
+    }
+
+    @Test(arguments: RabbitMQVersion.allCases)
+    func aQueueSpeaksOfWhatAClientPublishedThatIsLostMeanwhile(version: RabbitMQVersion) throws {
+        let broker = broker(version, nodes: 3)
+        let first = try client(broker)
+        _ = try say(.declareQueue("q", quorum), to: first)
+        do {
+            // Gone with the scope, as a transport lets go of a connection that is cut.
+            let lost = try client(broker, node: 1)
+            _ = try say(.consume("q", tag: "c", noAck: false, exclusive: false, []), to: lost)
+            for node in [0, 2] { broker.kill(node: node, unsynced: .kept) }
+            #expect(try say(publish("one", to: "q"), to: lost) == [])
+            broker.kill(node: 1, unsynced: .kept)
+        }
+        for node in [0, 2] { broker.start(node: node) }
+        #expect(bodies(broker, "q") == ["one"])
+        broker.start(node: 1)
+        #expect(bodies(broker, "q") == ["one"])
+    }
+
     // MARK: Closing
 
     @Test func theBrokerClosesAConnectionAndAChannel() throws {

@@ -25,7 +25,11 @@ final class ServerSession {
 
     private let broker: BrokerModel
     private let codec = ServerCodec()
-    private var state = State.awaitingHeader
+    private var state = State.awaitingHeader {
+        didSet { stateBegan = clock }
+    }
+    private let began: Int64
+    private var stateBegan: Int64
     private var reader = FrameReader()
     private var output: [UInt8] = []
     private var partial: [UInt16: PartialMessage] = [:]
@@ -48,6 +52,8 @@ final class ServerSession {
         self.broker = broker
         self.node = node
         starts = broker.nodes[node].starts
+        began = clock
+        stateBegan = clock
         self.clock = clock
         lastSent = clock
         lastReceived = clock
@@ -112,15 +118,32 @@ final class ServerSession {
 
     /// When a heartbeat is due, or the client has been silent for too long.
     var nextDeadline: Int64? {
-        guard heartbeat > 0, !isFinished, !isFrozen else { return nil }
-        return min(lastSent + heartbeat / 2, lastReceived + 2 * heartbeat)
+        guard !isFinished, !isFrozen else { return nil }
+        return [end, heartbeat > 0 ? min(lastSent + heartbeat / 2, lastReceived + 2 * heartbeat) : nil]
+            .compactMap { $0 }.min()
+    }
+
+    /// How long a client may take to log in, and to answer that the connection is closed (RabbitMQ's
+    /// `handshake_timeout`, and the time that it leaves for close-ok), in milliseconds.
+    private static let handshakeTimeout: Int64 = 10_000
+    private static let closingTimeout: Int64 = 30_000
+
+    /// When the broker hangs up without a word.
+    private var end: Int64? {
+        switch state {
+        case .open, .finished: nil
+        case .closing: stateBegan + Self.closingTimeout
+        case .awaitingHeader, .awaitingStartOk, .awaitingTuneOk, .awaitingOpen: began + Self.handshakeTimeout
+        }
     }
 
     func passTime(to time: Int64) {
         clock = max(clock, time)
         // A node that was frozen does not hold the time that it has missed against its clients.
         if isFrozen { lastReceived = clock }
-        guard !isFrozen, heartbeat > 0, !isFinished else { return }
+        guard !isFrozen, !isFinished else { return }
+        if let end, end <= clock { return clientIsGone() }
+        guard heartbeat > 0 else { return }
         if lastReceived + 2 * heartbeat <= clock { return clientIsGone() }
         if lastSent + heartbeat / 2 <= clock {
             codec.appendHeartbeat(to: &output)

@@ -140,8 +140,9 @@ final class ChannelModel {
             if !noWait { send(.confirmSelectOk) }
         case .basicQos(let size, let count, let global):
             if size != 0 { throw ReplyError(.notImplemented, "prefetch_size!=0 (\(size))") }
-            if global, count > 0 { throw .notSimulated("a prefetch shared by a channel's consumers (global)") }
-            if !global { prefetch = Int(count) }
+            let isShared = global && broker.version.sharesPrefetch
+            if isShared, count > 0 { throw .notSimulated("a prefetch shared by a channel's consumers (global)") }
+            if !isShared { prefetch = Int(count) }
             send(.basicQosOk)
         case .basicConsume(let consume): try self.consume(consume, host: host)
         case .basicCancel(let consumerTag, let noWait): cancel(consumerTag, noWait: noWait)
@@ -187,7 +188,6 @@ final class ChannelModel {
 
     /// Ends the consumers and gives back what is unsettled.
     func letGo() {
-        unconfirmed = []
         endConsumers()
         returnUnsettled()
     }
@@ -199,6 +199,8 @@ final class ChannelModel {
     }
 
     func returnUnsettled() {
+        // A queue that was silent may still speak of them, and nobody is there to hear it.
+        unconfirmed = []
         let entries = unsettled.filter { !$0.isLate }
         unsettled = []
         for queue in connection.host.sortedQueues { queue.forget(publisher: publisher) }
@@ -302,6 +304,21 @@ final class ChannelModel {
         let together = due.filter { $0.sequence < first }
         if let last = together.last { send(confirm(last, multiple: together.count > 1)) }
         for publish in due where publish.sequence >= first { send(confirm(publish, multiple: false)) }
+    }
+
+    /// The channel's node is killed: quorum queues keep waiting for what they have handed out here.
+    func isLost() {
+        let waiting = unsettled.filter { $0.queue.isQuorum && !$0.isLate }
+        unsettled.removeAll { $0.queue.isQuorum }
+        let idle = consumers.values.filter { one in
+            one.queue.isQuorum && !waiting.contains { $0.consumer === one.consumer }
+        }.sorted { $0.consumer.number < $1.consumer.number }
+        for group in Self.grouped(waiting, byRegistration: broker.version.numbersConsumers) {
+            broker.record.settled(group, as: .returned)
+            group[0].queue.lose(group[0].consumer, group.map(\.entry), node: connection.node)
+        }
+        for one in idle { one.queue.lose(one.consumer, [], node: connection.node) }
+        for tag in consumers.filter({ $0.value.queue.isQuorum }).keys.sorted() { consumers[tag] = nil }
     }
 
     /// A classic queue's node is killed: takes what it has handed out here, which may be settled still, without effect.

@@ -20,7 +20,10 @@ extension BrokerModel {
         guard nodes[index].isUp else { return }
         nodes[index].isUp = false
         nodes[index].isFrozen = false
-        for connection in connections where connection.node == index { connection.end() }
+        for connection in connections where connection.node == index {
+            for channel in connection.sortedChannels { channel.isLost() }
+            connection.end()
+        }
         for host in sortedHosts {
             for queue in host.sortedQueues { queue.lose(node: index, unsynced: unsynced) }
             if !nodes.contains(where: \.isUp) { host.forgetWhatIsTransient() }
@@ -36,6 +39,7 @@ extension BrokerModel {
         nodes[index].starts += 1
         for host in sortedHosts { for queue in host.sortedQueues where queue.node == index { queue.use() } }
         resume()
+        for host in sortedHosts { for queue in host.sortedQueues { queue.forgetLost(of: index) } }
     }
 
     /// Stops a node without ending it, so that it says nothing any more, or lets it go on.
@@ -129,7 +133,7 @@ extension QueueModel {
                 ready.insertByPosition(entry)
                 readyBytes += Int64(entry.message.body.count)
             }
-            for consumer in consumers { consumer.channel.consumerIsGone(consumer) }
+            for consumer in consumers.sorted(by: { $0.tag < $1.tag }) { consumer.channel.consumerIsGone(consumer) }
         }
         letters.restart()
         let now = broker.now

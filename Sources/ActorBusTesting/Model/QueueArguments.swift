@@ -24,6 +24,8 @@ struct QueueArguments {
     var maxPriority: Int64?
     /// How long a delivery may wait for its settlement, where the queue says so (quorum queues of RabbitMQ 4.3).
     var consumerTimeout: Int64?
+    /// How long a quorum queue of RabbitMQ 4.3 waits for consumers whose node is gone, in milliseconds.
+    var lostConsumerTimeout: Int64 = 60_000
     /// Whether a dead letter leaves the queue only once all queues that it goes to have confirmed it.
     var keepsLettersUntilConfirmed = false
 
@@ -120,6 +122,9 @@ struct QueueArguments {
         }
         if version.queuesHaveConsumerTimeouts {
             consumerTimeout = try integer("x-consumer-timeout", notNegative)
+            if let timeout = try integer("x-consumer-disconnected-timeout", notNegative) {
+                lostConsumerTimeout = timeout
+            }
         }
         if isKnown("x-delivery-limit") { deliveryLimit = table["x-delivery-limit"].flatMap(ErlangTerm.integer) }
         let all = Self.known(to: .classic, in: version) + Self.known(to: .quorum, in: version) + Self.ofStreams
@@ -137,7 +142,7 @@ struct QueueArguments {
         }
     }
 
-    private static let notSimulated = ["x-consumer-disconnected-timeout", "x-delayed-retry-type"]
+    private static let notSimulated = ["x-delayed-retry-type"]
 
     private static let ofQuorumQueuesSince43 = [
         "x-consumer-disconnected-timeout", "x-consumer-timeout", "x-delayed-retry-type", "x-delayed-retry-min",

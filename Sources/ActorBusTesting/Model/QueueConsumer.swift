@@ -5,7 +5,7 @@ final class QueueConsumer {
     /// In the order of their registration.
     let number: UInt64
     let tag: String
-    unowned let channel: ChannelModel
+    let channel: ChannelModel
     let noAck: Bool
     /// How many deliveries it may have unsettled; zero for any number.
     let prefetch: Int
@@ -16,6 +16,12 @@ final class QueueConsumer {
     var unsettled = 0
     /// The delivery tags of what it has not settled in time. It gets nothing more until it has settled them.
     var late: Set<UInt64> = []
+    /// Its node is gone, and it may come back.
+    var isLost = false
+    /// Its channel is no more, which the queue does not know yet.
+    var isGone = false
+    /// What a queue has handed out to it since.
+    var takenInVain: [QueueEntry] = []
     /// The active consumer of a single active consumer queue, about to make room for one of a higher priority.
     var isQuiescing = false
 
@@ -31,7 +37,7 @@ final class QueueConsumer {
         self.timeout = timeout
     }
 
-    var isFull: Bool { !noAck && prefetch > 0 && unsettled >= prefetch || !late.isEmpty }
+    var isFull: Bool { !noAck && prefetch > 0 && unsettled >= prefetch || !late.isEmpty || isLost }
     /// How many deliveries a quorum queue would hand out to it now.
     var credit: Int { (prefetch > 0 ? prefetch : 2000) - unsettled }
 }

@@ -46,7 +46,7 @@ extension QueueModel {
             current.isQuiescing = false
             holder = nil
         }
-        let waiting = rotation.all.filter { $0 !== holder && $0.late.isEmpty }
+        let waiting = rotation.all.filter { $0 !== holder && $0.late.isEmpty && !$0.isLost }
         let next =
             broker.version.singleActiveConsumersHavePriorities
             ? waiting.min { ($1.priority, $1.credit, $0.number) < ($0.priority, $0.credit, $1.number) }
@@ -58,5 +58,52 @@ extension QueueModel {
         }
         guard broker.version.singleActiveConsumersHavePriorities, next.priority > current.priority else { return }
         if current.unsettled == 0 { holder = next } else { current.isQuiescing = true }
+    }
+
+    // MARK: Lost consumers
+
+    /// The node of a consumer is gone. It counts until that node is there again; what it has goes back, at once or
+    /// after a while.
+    func lose(_ consumer: QueueConsumer?, _ entries: [QueueEntry], node: Int) {
+        consumer?.isLost = true
+        consumer?.isGone = true
+        let until = broker.now + options.lostConsumerTimeout
+        let waits = broker.version.waitsForLostConsumers
+        lost.append(LostDeliveries(node: node, consumer: consumer, entries: waits ? entries : [], until: until))
+        guard !waits else { return }
+        if let consumer, holder === consumer { holder = nil }
+        takeBack(entries, of: consumer, because: .channelGone)
+        chooseActive()
+        change { run() }
+    }
+
+    /// Takes back what has waited long enough. A single active consumer makes room then, and no sooner.
+    func takeBackWhatIsLost() {
+        for index in lost.indices where !lost[index].entries.isEmpty && lost[index].until <= broker.now {
+            let (entries, consumer) = (lost[index].entries, lost[index].consumer)
+            lost[index].entries = []
+            if let consumer, holder === consumer { holder = nil }
+            takeBack(entries, of: consumer, because: .consumerTimeout)
+        }
+    }
+
+    /// A node is there again, and the consumers that it had are not. Until the queue finds out they take what they can.
+    func forgetLost(of node: Int) {
+        let gone = lost.filter { $0.node == node }
+        guard !gone.isEmpty else { return }
+        lost.removeAll { $0.node == node }
+        for one in gone { one.consumer?.isLost = false }
+        change {
+            rotation.readmit()
+            chooseActive()
+            run()
+        }
+        for one in gone { one.consumer?.isLost = true }
+        for one in gone {
+            let taken = one.consumer?.takenInVain ?? []
+            one.consumer?.takenInVain = []
+            takeBack(one.entries + taken, of: one.consumer, because: .channelGone)
+        }
+        remove { consumer in gone.contains { $0.consumer === consumer } }
     }
 }

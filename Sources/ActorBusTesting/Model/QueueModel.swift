@@ -42,6 +42,18 @@ final class QueueModel {
     /// Messages that are acknowledged, with the time at which that is on disk.
     var fading: [(entry: QueueEntry, syncedAt: Int64)] = []
 
+    /// What consumers have whose node is gone.
+    var lost: [LostDeliveries] = []
+
+    struct LostDeliveries {
+        var node: Int
+        /// Nil for what basic.get took.
+        var consumer: QueueConsumer?
+        var entries: [QueueEntry]
+        /// When the queue takes them back.
+        var until: Int64
+    }
+
     /// What becomes of a message that is published here.
     enum Acceptance { case taken, refused, held }
 
@@ -85,7 +97,8 @@ final class QueueModel {
     var consumerCount: Int {
         guard isQuorum else { return rotation.all.count }
         let active = options.singleActiveConsumer ? (holder == nil ? 0 : 1) : rotation.all.count
-        return active + cancelled.count + unsettledGets
+        let lostGets = lost.count { $0.consumer == nil && $0.entries.isEmpty }
+        return active + cancelled.count + unsettledGets + lostGets
     }
     var messages: [BrokerMessage] { returned.all.map(\.message) + ready.all.map(\.message) }
     var isQuorum: Bool { options.kind == .quorum }
@@ -246,7 +259,11 @@ final class QueueModel {
         while !isDeleted, readyCount > 0, let consumer = nextConsumer(), let entry = takeFirst() {
             if !consumer.noAck { consumer.unsettled += 1 }
             rotation.tookMessage(consumer)
-            consumer.channel.deliver(entry, to: consumer, from: self)
+            if consumer.isGone {
+                consumer.takenInVain.append(entry)
+            } else {
+                consumer.channel.deliver(entry, to: consumer, from: self)
+            }
             dropWhatIsExpired()
         }
     }
@@ -273,10 +290,12 @@ final class QueueModel {
         returned.removeAll()
         readyBytes = 0
         _ = letters.removeAll()
+        lost = []
         let waiting = held
         held = []
         for publish in waiting { publish.report(true) }
-        for consumer in consumers { consumer.channel.consumerIsGone(consumer) }
+        // A channel goes through its consumers by their tags.
+        for consumer in consumers.sorted(by: { $0.tag < $1.tag }) { consumer.channel.consumerIsGone(consumer) }
     }
 
     // MARK: Time
@@ -284,17 +303,25 @@ final class QueueModel {
     /// When something happens here by itself.
     var nextDeadline: Int64? {
         guard availability == .here else { return nil }
-        let heads =
-            isQuorum && broker.version.expiresInEveryPriority
-            ? [returned.first].compactMap { $0 } + ready.heads : [returned.first ?? ready.first].compactMap { $0 }
         let end = rotation.isEmpty ? options.expires.map { lastUse + $0 } : nil
-        return (heads.map(\.expiry) + [end, letters.retry]).compactMap { $0 }.min()
+        let back = lost.first { !$0.entries.isEmpty }?.until
+        return ([end, letters.retry, back] + heads.map(\.expiry)).compactMap { $0 }.min()
+    }
+
+    /// The messages that expire next.
+    private var heads: [QueueEntry] {
+        guard readyCount > 0 else { return [] }
+        guard isQuorum, broker.version.expiresInEveryPriority else {
+            return [returned.first ?? ready.first].compactMap { $0 }
+        }
+        return [returned.first].compactMap { $0 } + ready.heads
     }
 
     func passTime() {
         guard availability == .here else { return }
         change { dropWhatIsExpired() }
         if let retry = letters.retry, retry <= broker.now { retryLetters() }
+        takeBackWhatIsLost()
         if rotation.isEmpty, let expires = options.expires, lastUse + expires <= broker.now {
             virtualHost.delete(self)
         }

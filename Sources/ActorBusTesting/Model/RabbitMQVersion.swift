@@ -64,6 +64,12 @@ extension RabbitMQVersion {
     /// Whether a message is routed to a classic queue whose node is down, and then refused; in 3.10 it is not routed.
     var routesToAbsentQueues: Bool { self != .threeTen }
 
+    /// Whether a quorum queue waits for the consumers of a node that is gone before it takes back what they have.
+    var waitsForLostConsumers: Bool { self == .fourThree }
+
+    /// Whether consumers of a channel can share a prefetch (`global`); without it each has the prefetch to itself.
+    var sharesPrefetch: Bool { self != .fourThree }
+
     /// Whether it takes a permission, whichever, to ask whether there is a queue or an exchange.
     var passiveDeclarationsNeedAPermission: Bool { self == .fourThree }
 

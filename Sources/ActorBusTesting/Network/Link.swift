@@ -33,14 +33,20 @@ final class Link {
 final class Node {
     let name: String
     let broker: SimulatedBroker
+    /// Which of the broker's nodes it is.
+    let number: Int
     var links: [Link] = []
     /// Nobody listens: connections are refused.
     var isDown = false
     /// It does nothing, and its connections stay open.
     var isFrozen = false
 
-    init(name: String, broker: SimulatedBroker) {
+    init(name: String, broker: SimulatedBroker, number: Int) {
         self.name = name
         self.broker = broker
+        self.number = number
     }
+
+    /// Whether anybody listens.
+    var isServing: Bool { !isDown && broker.core.withLock { $0.model.nodes[number].isUp } }
 }

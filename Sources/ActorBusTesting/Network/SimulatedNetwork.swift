@@ -77,8 +77,11 @@ public final class SimulatedNetwork: @unchecked Sendable {
     // MARK: What a test sets up
 
     /// Lets a broker serve under a name, at an address of its own. One broker may serve under several.
-    public func serve(_ broker: SimulatedBroker, at name: String) {
-        let node = Node(name: name, broker: broker)
+    ///
+    /// - Parameter number: which of the broker's nodes it is that serves there. While that is killed, connections are
+    ///   refused.
+    public func serve(_ broker: SimulatedBroker, node number: Int = 0, at name: String) {
+        let node = Node(name: name, broker: broker, number: number)
         nodes.append(node)
         let address = "10.0.\(nodes.count >> 8).\(nodes.count & 0xFF)"
         if let known = SimulatedAddress(address) {
@@ -152,14 +155,14 @@ public final class SimulatedNetwork: @unchecked Sendable {
         let node = place.flatMap { $0.port == 5672 ? places[$0.address] : nil }
         var fortune = random.split()
         var fate = fate(node?.name ?? "", &fortune)
-        if node == nil || node?.isDown == true { fate.connecting = .refused }
+        if node?.isServing != true { fate.connecting = .refused }
         let link = Link(descriptor: nextDescriptor, node: node, fate: fate, window: conditions.window)
         links[link.descriptor] = link
         scheduler.tell("connection \(link.descriptor) to \(node?.name ?? "nobody") begins")
         if fate.connecting != .unanswered {
             scheduler.at(later()) { [weak self, weak link] in
                 guard let self, let link, !link.isClosedByClient else { return }
-                if link.fate.connecting == .accepted, let node = link.node, !node.isDown { accept(link, node) }
+                if link.fate.connecting == .accepted, let node = link.node, node.isServing { accept(link, node) }
                 link.isConnectDecided = true
             }
         }
@@ -168,7 +171,9 @@ public final class SimulatedNetwork: @unchecked Sendable {
 
     private func accept(_ link: Link, _ node: Node) {
         let time = milliseconds
-        link.session = node.broker.core.withLock { core in ServerSession(broker: core.model, clock: time) }
+        link.session = node.broker.core.withLock { core in
+            ServerSession(broker: core.model, clock: time, node: node.number)
+        }
         node.links.append(link)
         setAlarm()
     }

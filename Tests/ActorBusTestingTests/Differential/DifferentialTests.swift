@@ -14,13 +14,13 @@ import Testing
         if let only = Self.variable("DIFFERENTIAL_PROFILE"), only != "\(profile)" { return }
         let (port, version) = try await Self.broker()
         var compared = 0
-        let deadline = ContinuousClock.now + .seconds(6)
+        let deadline = ContinuousClock.now + .seconds(4)
         for seed in Self.seeds {
             let isBounded = Self.variable("DIFFERENTIAL_SEEDS") == nil
             if isBounded, ContinuousClock.now > deadline { break }
             do {
                 let run = try DifferentialRun(profile: profile, seed: seed, version: version, port: port)
-                compared += try run.run(steps: 60)
+                compared += try run.run(steps: isBounded && profile.isTimed ? 40 : 60)
             } catch {
                 Issue.record("\(profile), seed \(seed): \(error)")
                 if isBounded { break }

@@ -161,6 +161,24 @@ struct OperatedDifferentialTests {
         await broker.stop()
     }
 
+    @Test func aQuorumQueueTakesBackWhatClientsOfALostNodeHave() async throws {
+        let broker = try await LocalBroker.start(LocalBrokerOptions(nodes: 3))
+        let pair = try OperatedPair(broker)
+        let client = try pair.client()
+        try pair.say(.openChannel, .confirms, .declareQueue("q", quorum), by: client)
+        for body in ["one", "two", "three"] { try pair.say(publish(body, to: "q"), by: client) }
+        let lost = try pair.client(node: 1)
+        try pair.say(
+            .openChannel, .prefetch(1), .consume("q", tag: "c", noAck: false, exclusive: false, []),
+            .get("q", noAck: false), by: lost)
+        try await pair.kill(node: 1)
+        try pair.settle(.inspectQueue("q"), by: client)
+        try await pair.start(node: 1)
+        try pair.settle(.inspectQueue("q"), by: client)
+        for _ in 0..<4 { try pair.say(.get("q", noAck: true), by: client) }
+        await broker.stop()
+    }
+
     @Test func aClassicQueueIsAwayWithItsNodeAndAQuorumQueueIsNot() async throws {
         let broker = try await LocalBroker.start(LocalBrokerOptions(nodes: 3))
         let pair = try OperatedPair(broker)

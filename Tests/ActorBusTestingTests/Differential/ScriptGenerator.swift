@@ -84,6 +84,11 @@ struct ScriptGenerator {
         return step.channel == Self.publishing && isConfirming
     }
 
+    /// The connection is gone.
+    mutating func forgetChannels() {
+        for channel in openChannels { forget(channel) }
+    }
+
     private mutating func forget(_ channel: UInt16) {
         openChannels.remove(channel)
         unsettled[channel] = nil
@@ -170,7 +175,7 @@ struct ScriptGenerator {
 
     private mutating func draw() -> Step {
         sinceWait += 1
-        if profile.isTimed, sinceWait > 7 {
+        if profile.isTimed, sinceWait > (profile.isQuorum ? 4 : 7) {
             sinceWait = 0
             return topology(.wait(random.pick([400, 700])))
         }

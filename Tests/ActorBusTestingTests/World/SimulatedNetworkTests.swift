@@ -123,4 +123,22 @@ import Testing
         }
         #expect(other.depth(of: "work") == 0)
     }
+
+    @Test func aClientGoesOnAtAnotherNodeOfTheBroker() throws {
+        let cluster = SimulatedBroker(nodes: 3)
+        for node in 0..<3 { simulated.network.serve(cluster, node: node, at: "node-\(node)") }
+        var configuration = simulated.configuration(of: "node-0")
+        configuration.endpoints = (0..<3).map { .init(host: "node-\($0)", port: 5672) }
+        try simulated.run { [configuration] in
+            try await withConnection(to: configuration, topology: Topology(queues: [Queue("work", .quorum())])) {
+                let publisher = try await $0.publisher()
+                try await publisher.publish(Message(body: [1]), to: "", routingKey: "work")
+                let node = try #require(cluster.connections.first?.node)
+                cluster.kill(node: node)
+                try await publisher.publish(Message(body: [2]), to: "", routingKey: "work")
+                #expect(cluster.connections.map(\.node) != [node])
+            }
+        }
+        #expect(cluster.depth(of: "work") == 2)
+    }
 }
