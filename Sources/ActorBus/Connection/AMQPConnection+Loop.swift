@@ -24,7 +24,7 @@ extension AMQPConnection: ThreadLoop {
         guard let session else { return PollInterest(deadline: ownDeadline) }
         do {
             try session.checkDeadlines(now: now)
-            for consumer in consumers.values where consumer.hasSettled && !consumer.holdsSettlements {
+            for consumer in consumers.values where consumer.hasSettled {
                 try consumer.flush(session)
                 if consumer.machine.isDraining, consumer.unsettled == 0 { handle(.settled, of: consumer) }
             }

@@ -26,7 +26,6 @@ extension AMQPConnection {
             await finish(handle.id)
             throw Self.lostBatch(queue, nil)
         }
-        consumer.holdsSettlements = true
         let deliveries: [Delivery]
         do {
             deliveries = try await Self.fill(count, from: handle.mailbox) {

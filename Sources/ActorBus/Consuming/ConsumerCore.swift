@@ -19,8 +19,6 @@ final class ConsumerCore: ChannelUser {
     var closure: Task<Void, Never>?
     /// Whether settlements wait to be written.
     private(set) var hasSettled = false
-    /// Whether they wait for the end of a batch, which they are then written for in as few frames as can be.
-    var holdsSettlements = false
     /// How many settlements were written on the present channel, as far as 255.
     private var framesWritten: UInt8 = 0
     /// Called when the broker has ended the consumer, or its channel is closed.

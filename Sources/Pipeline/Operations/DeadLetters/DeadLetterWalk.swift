@@ -51,8 +51,9 @@ package struct DeadLetterWalk: Sendable {
         }
     }
 
-    /// Letters held at once at most.
-    private static let largestBatch: UInt32 = 50
+    /// Letters held at once at most: few enough that RabbitMQ has passed on every acknowledgment when the channel of a
+    /// batch is closed, which takes 32 commands at a time to a quorum queue.
+    private static let largestBatch: UInt32 = 16
     /// Bodies held at once, in bytes, as far as the size of the letters before tells.
     private static let largestBytes = 4 << 20
     /// How many letters are moved past to restore the order once no more are visited.
@@ -71,10 +72,10 @@ package struct DeadLetterWalk: Sendable {
     ///   - copying: for writing letters back. One of its own, since a broker short of memory stops reading a publisher's
     ///     socket. Nil for a walk that leaves no letter.
     ///   - concurrency: how many letters may be visited at once; they are begun in their order.
-    ///   - batch: how many letters are held at once at most, 1 to 50.
+    ///   - batch: how many letters are held at once at most, 1 to 16.
     package init(
         of queue: PipelineQueue, on connection: AMQPConnection, copying: AMQPConnection?, concurrency: Int = 1,
-        batch: UInt32 = 50
+        batch: UInt32 = 16
     ) {
         self.queue = queue
         self.connection = connection

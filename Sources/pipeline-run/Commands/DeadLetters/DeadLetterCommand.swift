@@ -40,7 +40,7 @@ struct DeadLetterRound: Sendable {
         /// How many letters are dealt with at once; they are begun in their order.
         var concurrency = 1
         /// How many letters are held at once at most.
-        var batch: UInt32 = 50
+        var batch: UInt32 = 16
         /// Whether every letter that the filter means is removed, whatever it is.
         var removes = false
         /// Waited for before letters are taken.
