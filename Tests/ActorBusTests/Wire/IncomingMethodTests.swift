@@ -47,6 +47,9 @@ import Testing
         guard case .basicNack(9, false) = try decode(Wire.method(60, 120, WireBytes().u64(9).u8(2))) else {
             Issue.record("nack"); return
         }
+        guard case .queueUnbindOk = try decode(Wire.method(50, 51, channel: 1, WireBytes())) else {
+            Issue.record("unbind-ok"); return
+        }
         guard case .channelFlow(false) = try decode(Wire.method(20, 20, WireBytes().u8(0))) else {
             Issue.record("flow"); return
         }
