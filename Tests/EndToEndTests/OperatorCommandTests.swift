@@ -271,7 +271,7 @@ extension EndToEnd {
                 let (low, high) =
                     resource == "memory"
                     ? (["set_vm_memory_high_watermark", "0"], ["set_vm_memory_high_watermark", "0.6"])
-                    : (["set_disk_free_limit", "1000TB"], ["set_disk_free_limit", "50MB"])
+                    : (["set_disk_free_limit", "1000000000000000"], ["set_disk_free_limit", "50MB"])
                 try await broker.rabbitmqctl(low)
                 let (exit, process) = try await scene.run(
                     ["doctor", "payment"], on: host, within: .seconds(25))
