@@ -121,6 +121,7 @@ private func checkMethods(_ transcript: inout Transcript) {
         .exchangeDeclare(Exchange("orders", .fanout), passive: false),
         .queueDeclare(Queue("q", .classic, arguments: ["x-expires": .int64(1 << 32)]), passive: false),
         .queueBind(queue: "q", binding: Queue.Binding(exchange: "e", routingKey: "k", arguments: [:])),
+        .queueUnbind(queue: "q", binding: Queue.Binding(exchange: "e", routingKey: "k", arguments: [:])),
         .basicQos(prefetch: 65_535), .basicConsume(queue: "q", consumerTag: "c"), .basicCancel(consumerTag: "c"),
         .basicPublish(exchange: "e", routingKey: "k", mandatory: true), .confirmSelect,
     ] as [OutgoingMethod] {

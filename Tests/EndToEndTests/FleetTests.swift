@@ -24,7 +24,7 @@ extension EndToEnd {
             }
         }
 
-        /// The properties of messages, contract section 1.
+        /// The properties that every message has, and those that an order's messages share.
         private func expectProperties(_ seen: Witness.Evidence) {
             var identities: Set<String> = []
             for (number, orders) in seen.orders {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// The page of a service before it has done anything: every name and label of the contract is there.
+    /// The page of a service before it has done anything: every name and label that dashboards and alerts may use is there.
     @Suite struct MetricsTests {
         private static let queuesOf = [
             "generator": [], "payment": ["payment_processor_queue"], "fulfillment": ["fulfillment_processor_queue"],

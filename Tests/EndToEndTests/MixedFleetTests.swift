@@ -90,7 +90,7 @@ extension EndToEnd {
             }
         }
 
-        /// Keys and types are those of the seed, nulls are written, and numbers are derived as the contract says.
+        /// Keys and types are those of the original, nulls are written, and a repeated message has the same numbers.
         private func expectShapes(_ lines: some Sequence<String>) throws {
             var transactions: Set<String> = []
             for line in lines {

@@ -28,7 +28,7 @@ extension EndToEnd {
                 #expect(try await code(scene, ["topology", "declare"], on: host) == 0)
                 let (well, second) = try await scene.run(["topology", "check"], on: host)
                 #expect(well.code == 0 && second.output.lines.isEmpty, "\(second.report)")
-                // Bound as the contract has it.
+                // Every queue is bound to its exchange.
                 try await host.publish([Message(text: "x")], to: "orders")
                 #expect(
                     try await host.depths(of: Contract.mainQueues)
@@ -162,8 +162,8 @@ extension EndToEnd {
                 let host = try await SharedBroker.shared.virtualHost()
                 let (fresh, first) = try await scene.run(["doctor"], on: host)
                 #expect(fresh.code == 0, "\(first.report)")
-                #expect(
-                    first.output.text.contains("38 of 3 exchanges and 35 queues are missing"))
+                #expect(first.output.text.contains("not there yet: 3 of 3 exchanges and 35 of 35 queues"))
+                #expect(first.output.text.contains("may declare, bind, publish and consume"), "\(first.report)")
                 #expect(!first.output.text.contains("✗"))
                 #expect(
                     try await code(scene, ["topology", "check"], on: host) == 78,
@@ -223,6 +223,103 @@ extension EndToEnd {
                         && line.contains("publish dead letters") && line.contains("set_permissions"),
                     "\(line)")
                 #expect(!line.contains("publish to the exchange") && !line.contains("consume"), "\(line)")
+            }
+        }
+
+        /// What the doctor says, and what the service then does, on a virtual host with everything or with nothing.
+        @Test(
+            .timeLimit(.minutes(3)),
+            arguments: [
+                // Nothing may be declared, and nothing is there.
+                ("^$", ".*", ".*", false, "declare 3 of 3 exchanges (orders, payments, shipments), nor declare 35"),
+                (".*", "^(orders|payments|shipments|amq.default)$", ".*", true, "bind 5 of 5 queues"),
+                (".*", ".*", "^(?!orders$)", true, "bind 2 of 5 queues (payment_processor_queue to orders, "),
+                (".*", ".*", "^(?!orders$)", false, "bind 2 of 5 queues"),
+                (".*", "^(?!amq.default$)", ".*", false, "publish dead letters"),
+                (".*", "^(?!payments$)", ".*", false, "publish to the exchange 'payments'"),
+                (".*", ".*", "^(?!payment_processor_queue$)", true, "consume from the queue 'payment_processor_queue'"),
+            ])
+        func theDoctorForetellsWhatAServiceMayNot(
+            configure: String, write: String, read: String, isDeclared: Bool, words: String
+        ) async throws {
+            try await withScene { scene in
+                let host = try await SharedBroker.shared.virtualHost()
+                if isDeclared { #expect(try await code(scene, ["topology", "declare"], on: host) == 0) }
+                let user = "user-\(host.name)"
+                try await host.broker.rabbitmqctl(["add_user", user, "secret"])
+                try await host.broker.rabbitmqctl(["set_permissions", "-p", host.name, user, configure, write, read])
+                let url = "amqp://\(user):secret@127.0.0.1:\(host.broker.nodes[0].amqpPort)/\(host.name)"
+                let (exit, process) = try await scene.run(["doctor", "payment"], environment: ["AMQP_URL": url])
+                #expect(exit.code == 78, "\(process.report)")
+                let line = process.output.lines.first { $0.contains("permissions") } ?? ""
+                #expect(line.hasPrefix("✗") && line.contains(words), "\(process.report)")
+                // The rest is missed only when there is something to do.
+                if words.hasPrefix("declare") || words.hasPrefix("bind") {
+                    let (end, service) = try await scene.run(["payment"], environment: ["AMQP_URL": url])
+                    #expect(end.code == 78, "\(service.report)")
+                }
+                try await host.broker.rabbitmqctl(["delete_user", user])
+            }
+        }
+
+        @Test(.timeLimit(.minutes(3)), arguments: ["memory", "disk"])
+        func theDoctorTellsOfABrokerThatTakesNoMessages(resource: String) async throws {
+            let broker = try await LocalBroker.start()
+            try await withScene { scene in
+                let host = VirtualHost(of: broker)
+                #expect(try await code(scene, ["topology", "declare"], on: host) == 0)
+                let (low, high) =
+                    resource == "memory"
+                    ? (["set_vm_memory_high_watermark", "0"], ["set_vm_memory_high_watermark", "0.6"])
+                    : (["set_disk_free_limit", "1000000000000000"], ["set_disk_free_limit", "50MB"])
+                try await broker.rabbitmqctl(low)
+                let (exit, process) = try await scene.run(
+                    ["doctor", "payment"], on: host, within: .seconds(25))
+                #expect(exit.code == 0, "\(process.report)")
+                let lines = process.output.lines
+                let held = lines.first { $0.contains("takes no messages for now") } ?? ""
+                #expect(held.hasPrefix("!") && held.contains("low on \(resource)"), "\(process.report)")
+                #expect(
+                    lines.contains { $0.hasPrefix("-") && $0.contains("not looked at: whether 'guest' may publish") },
+                    "\(process.report)")
+                #expect(
+                    lines.contains { $0.hasPrefix("✓ permissions") && $0.contains("may declare, bind and consume") },
+                    "\(process.report)")
+                #expect(lines.contains { $0.hasPrefix("✓ topology") && $0.contains("as they should be") })
+                #expect(lines.contains { $0.hasPrefix("✓ queues") })
+
+                try await broker.rabbitmqctl(high)
+                let (well, after) = try await scene.run(["doctor", "payment"], on: host)
+                #expect(well.code == 0 && !after.output.text.contains("takes no messages"), "\(after.report)")
+                #expect(after.output.text.contains("may declare, bind, publish and consume"), "\(after.report)")
+            }
+            await broker.stop()
+        }
+
+        /// Of several hosts, each that answers is named, and each that does not.
+        @Test(.timeLimit(.minutes(1))) func theDoctorAsksEveryHost() async throws {
+            try await withScene { scene in
+                let host = try await SharedBroker.shared.virtualHost()
+                let port = host.broker.nodes[0].amqpPort
+                for hosts in ["127.0.0.1:1,127.0.0.1:\(port)", "127.0.0.1:\(port),127.0.0.1:1"] {
+                    let (exit, process) = try await scene.run(
+                        ["doctor"], environment: ["AMQP_URL": "amqp://\(hosts)/\(host.name)"])
+                    #expect(exit.code == 0, "\(process.report)")
+                    let lines = process.output.lines.filter { $0.contains(" connection ") }
+                    #expect(lines.count == 2, "\(process.report)")
+                    #expect(
+                        lines.first?.hasPrefix("✓") == true
+                            && lines.first?.hasSuffix("a broker answers at 127.0.0.1:\(port)") == true,
+                        "\(process.report)")
+                    #expect(
+                        lines.last?.hasPrefix("!") == true && lines.last?.contains("127.0.0.1:1 ") == true,
+                        "\(process.report)")
+                }
+                let (exit, process) = try await scene.run(
+                    ["doctor"], environment: ["AMQP_URL": "amqp://guest:wrong@127.0.0.1:1,127.0.0.1:\(port)/"])
+                #expect(exit.code == 77, "\(process.report)")
+                let lines = process.output.lines.filter { $0.contains(" connection ") }
+                #expect(lines.map { String($0.prefix(1)) } == ["!", "✓"], "\(process.report)")
             }
         }
 

@@ -1,9 +1,10 @@
 extension AMQPConnection {
     /// What the broker holds otherwise than `topology` has it; nothing when all is there and equal.
     ///
-    /// Creates nothing, but for what is deleted just meanwhile: each exchange and queue is first asked for with `passive`, which tells only whether it exists,
-    /// and what exists is then declared once more, which leaves it as it is and is refused with 406 when it differs
-    /// (RabbitMQ, "Declaration and property equivalence"). Bindings cannot be asked for in AMQP 0-9-1.
+    /// Creates nothing, unless something is deleted just then: each exchange and queue is first asked for with
+    /// `passive`, which tells only whether it exists, and what exists is then declared once more, which leaves it as it is
+    /// and is refused with 406 when it differs (RabbitMQ, "Declaration and property equivalence"). Bindings cannot be asked
+    /// for in AMQP 0-9-1.
     /// - Throws: ``AMQPError`` when the broker cannot be asked.
     public func differences(from topology: Topology) async throws -> [TopologyDifference] {
         var differences: [TopologyDifference] = []

@@ -142,10 +142,15 @@ final class Channel {
                 throw AMQPError(.protocolViolation, "the delivery tag \(header.deliveryTag), which is not the next one")
             }
         case .return(let replyCode, let replyText, let exchange, let routingKey):
-            let reason = AMQPError(
-                .returned, "no queue took the message to '\(exchange)' with the routing key '\(routingKey)'",
-                replyCode: replyCode, replyText: replyText,
-                remedy: "bind a queue to the exchange, or publish with mandatory: false")
+            // The default exchange routes by a queue's name (AMQP 0-9-1 section 3.1.3.1).
+            let (words, remedy) =
+                exchange.isEmpty
+                ? ("there is no queue '\(routingKey)' to take the message", "declare the queue, or correct its name")
+                : (
+                    "no queue took the message to '\(exchange)' with the routing key '\(routingKey)'",
+                    "bind a queue to the exchange, or publish with mandatory: false"
+                )
+            let reason = AMQPError(.returned, words, replyCode: replyCode, replyText: replyText, remedy: remedy)
             user?.returned(message, exchange: exchange, routingKey: routingKey, reason: reason)
         }
     }

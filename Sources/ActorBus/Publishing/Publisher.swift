@@ -30,10 +30,10 @@ public final class Publisher: Sendable {
     ///   - exchange: its name; empty for the default exchange, which takes the routing key as a queue's name.
     ///   - mandatory: whether it is an error when no queue takes the message.
     /// - Throws: ``AMQPError``: `returned` (mandatory, and no queue took it), `refused`, `invalidMessage` (it can never be
-    ///   published as it is, nor can a ``LargeBody`` whose bytes are lost: do not try it again), `notFound` (no such exchange), `accessRefused`, `timedOut` and `connectionClosed` (surely not published),
-    ///   `maybePublished` (written, and not known to have arrived). Where the connection was closed for good by an error,
-    ///   ``AMQPError/cause`` of the last two names it. `CancellationError` when the task is cancelled
-    ///   before the message was written.
+    ///   published as it is, nor can a ``LargeBody`` whose bytes are lost: do not try it again), `notFound` (no such
+    ///   exchange), `accessRefused`, `timedOut` and `connectionClosed` (surely not published), `maybePublished` (written,
+    ///   and not known to have arrived). Where the connection was closed for good by an error, ``AMQPError/cause`` of the
+    ///   last two names it. `CancellationError` when the task is cancelled before the message was written.
     public func publish(
         _ message: Message, to exchange: String, routingKey: String = "", mandatory: Bool = true
     ) async throws {

@@ -17,6 +17,7 @@ enum IncomingMethod {
     case exchangeDeclareOk
     case queueDeclareOk(queue: String, messages: UInt32, consumers: UInt32)
     case queueBindOk
+    case queueUnbindOk
     case basicQosOk
     case basicConsumeOk
     case basicCancel(consumerTag: String, noWait: Bool)
@@ -32,8 +33,9 @@ enum IncomingMethod {
         case AMQP_BASIC_DELIVER_METHOD, AMQP_BASIC_ACK_METHOD, AMQP_BASIC_NACK_METHOD, AMQP_BASIC_RETURN_METHOD,
             AMQP_BASIC_CANCEL_METHOD, AMQP_BASIC_CONSUME_OK_METHOD, AMQP_BASIC_QOS_OK_METHOD,
             AMQP_CONFIRM_SELECT_OK_METHOD, AMQP_QUEUE_DECLARE_OK_METHOD, AMQP_QUEUE_BIND_OK_METHOD,
-            AMQP_EXCHANGE_DECLARE_OK_METHOD, AMQP_CHANNEL_OPEN_OK_METHOD, AMQP_CHANNEL_FLOW_METHOD,
-            AMQP_CHANNEL_CLOSE_METHOD, AMQP_CHANNEL_CLOSE_OK_METHOD, AMQP_CONNECTION_START_METHOD,
+            AMQP_QUEUE_UNBIND_OK_METHOD, AMQP_EXCHANGE_DECLARE_OK_METHOD, AMQP_CHANNEL_OPEN_OK_METHOD,
+            AMQP_CHANNEL_FLOW_METHOD, AMQP_CHANNEL_CLOSE_METHOD, AMQP_CHANNEL_CLOSE_OK_METHOD,
+            AMQP_CONNECTION_START_METHOD,
             AMQP_CONNECTION_TUNE_METHOD, AMQP_CONNECTION_OPEN_OK_METHOD, AMQP_CONNECTION_CLOSE_METHOD,
             AMQP_CONNECTION_CLOSE_OK_METHOD, AMQP_CONNECTION_BLOCKED_METHOD, AMQP_CONNECTION_UNBLOCKED_METHOD:
             true
@@ -113,6 +115,7 @@ enum IncomingMethod {
             self = unsafe .queueDeclareOk(
                 queue: ok.queue.text, messages: ok.message_count, consumers: ok.consumer_count)
         case AMQP_QUEUE_BIND_OK_METHOD: self = .queueBindOk
+        case AMQP_QUEUE_UNBIND_OK_METHOD: self = .queueUnbindOk
         case AMQP_BASIC_QOS_OK_METHOD: self = .basicQosOk
         case AMQP_BASIC_CONSUME_OK_METHOD: self = .basicConsumeOk
         case AMQP_BASIC_CANCEL_METHOD:
@@ -148,8 +151,8 @@ extension IncomingMethod {
     func answers(_ call: OutgoingMethod) -> Bool {
         switch (call, self) {
         case (.channelOpen, .channelOpenOk), (.channelClose, .channelCloseOk), (.exchangeDeclare, .exchangeDeclareOk),
-            (.queueDeclare, .queueDeclareOk), (.queueBind, .queueBindOk), (.basicQos, .basicQosOk),
-            (.basicConsume, .basicConsumeOk), (.confirmSelect, .confirmSelectOk):
+            (.queueDeclare, .queueDeclareOk), (.queueBind, .queueBindOk), (.queueUnbind, .queueUnbindOk),
+            (.basicQos, .basicQosOk), (.basicConsume, .basicConsumeOk), (.confirmSelect, .confirmSelectOk):
             true
         default: false
         }

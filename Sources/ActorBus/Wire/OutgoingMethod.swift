@@ -14,6 +14,7 @@ enum OutgoingMethod {
     case exchangeDeclare(Exchange, passive: Bool)
     case queueDeclare(Queue, passive: Bool)
     case queueBind(queue: String, binding: Queue.Binding)
+    case queueUnbind(queue: String, binding: Queue.Binding)
     case basicQos(prefetch: UInt16)
     case basicConsume(queue: String, consumerTag: String, arguments: FieldTable = [:])
     /// Without a reply: what comes before the broker has read it is given back.
@@ -91,6 +92,13 @@ enum OutgoingMethod {
                     ticket: 0, queue: pool.bytes(queue), exchange: pool.bytes(binding.exchange),
                     routing_key: pool.bytes(binding.routingKey), nowait: 0,
                     arguments: try TableCodec.encode(binding.arguments, in: pool)), into: target)
+        case .queueUnbind(let queue, let binding):
+            return unsafe encode(
+                AMQP_QUEUE_UNBIND_METHOD,
+                amqp_queue_unbind_t(
+                    ticket: 0, queue: pool.bytes(queue), exchange: pool.bytes(binding.exchange),
+                    routing_key: pool.bytes(binding.routingKey),
+                    arguments: try TableCodec.encode(binding.arguments, in: pool)), into: target)
         case .basicQos(let prefetch):
             return unsafe encode(
                 AMQP_BASIC_QOS_METHOD, amqp_basic_qos_t(prefetch_size: 0, prefetch_count: prefetch, global: 0),
@@ -136,7 +144,7 @@ enum OutgoingMethod {
             try ShortString.check(exchange.name, "exchange name")
             try ShortString.check(exchange.kind.name, "exchange type")
         case .queueDeclare(let queue, _): try ShortString.check(queue.name, "queue name")
-        case .queueBind(let queue, let binding):
+        case .queueBind(let queue, let binding), .queueUnbind(let queue, let binding):
             try ShortString.check(queue, "queue name")
             try ShortString.check(binding.exchange, "exchange name")
             try ShortString.check(binding.routingKey, "routing key")

@@ -36,7 +36,7 @@ package struct Payment: Sendable, Equatable {
         }
     }
 
-    /// Reads a message body; of the contract's section 2.
+    /// Reads a message body. Throws where a field is missing, of the wrong type or out of range; further fields are ignored.
     package init(json body: [UInt8]) throws(MalformedMessage) {
         let fields = try MessageFields(message: body)
         orderID = try fields.whole("order_id")

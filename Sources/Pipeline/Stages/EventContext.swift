@@ -1,6 +1,6 @@
 package import ActorBus
 
-/// The headers that every event carries, as the contract's section 1 has them.
+/// The headers that events carry beside their properties.
 enum EventHeader {
     /// Where the message stands in a trace (W3C Trace Context).
     static let traceParent = "traceparent"
@@ -25,8 +25,8 @@ package struct EventContext: Sendable, Equatable {
         self.trace = trace
     }
 
-    /// What a message that was read as `event` brings along; where it says nothing of it, as the original's do not,
-    /// the contract's rule for the identity, and a new trace.
+    /// What a message that was read as `event` brings along. Where it says nothing of it, as the original's do not, the
+    /// identity is derived from its fields, and the trace is a new one.
     package init<Event: PipelineEvent>(of event: Event, properties: MessageProperties) {
         identity = properties.orderIdentity ?? event.derivedIdentity
         let written = properties.headers[EventHeader.orderTime]?.integer

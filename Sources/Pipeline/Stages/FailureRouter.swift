@@ -59,7 +59,7 @@ struct FailureRouter: Sendable {
             logger.warning("It cannot wait in a retry queue: \(error)", metadata: metadata)
             return try await bury(failed, .exhausted)
         }
-        logger.warning("Tried again in \(delay) s: \(failed.reason)", metadata: metadata)
+        logger.warning("It will be tried again in \(delay) s: \(failed.reason)", metadata: metadata)
         observer(.retried(queue, failed.identity, attempt: attempts, after: delay, reason: failed.reason))
         return .retried
     }

@@ -7,7 +7,7 @@ package protocol PipelineEvent: Sendable {
     /// The moment it happened.
     var timestamp: Timestamp { get }
 
-    /// Reads a message body; of the contract's section 2.
+    /// Reads a message body. Throws where a field is missing, of the wrong type or out of range; further fields are ignored.
     init(json body: [UInt8]) throws(MalformedMessage)
     /// The message body.
     func encoded() -> [UInt8]

@@ -20,7 +20,7 @@ package struct RetryDelay: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension [RetryDelay] {
-    /// Those of the contract. Together they outlast an outage of ten minutes.
+    /// Those of the pipeline. Together they outlast an outage of ten minutes.
     package static let standard: [RetryDelay] = [
         .seconds(1), .seconds(5), .seconds(30), .seconds(120), .seconds(600),
     ]

@@ -1,4 +1,4 @@
-/// What the contract names and this version does not do.
+/// What is planned, and this version does not do.
 enum NotYetAvailable {
     /// The commands, and what each will be for.
     static let commands = [

@@ -9,7 +9,7 @@ import Pipeline
 
 /// A run from its options to the exit code.
 enum Program {
-    /// Runs, and ends the process with the code that the contract has for how it went.
+    /// Runs, and ends the process with the code for how it went (``ExitStatus``).
     static func run(_ target: RunTarget, _ options: RunOptions) async -> Never {
         let configuration: RunConfiguration
         do {

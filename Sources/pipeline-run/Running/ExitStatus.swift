@@ -2,7 +2,7 @@ import ActorBus
 import LocalBroker
 import Pipeline
 
-/// The exit codes of the contract, section 5; those below 128 have sysexits.h's meanings.
+/// The exit codes, as the README lists them; those below 128 have sysexits.h's meanings.
 enum ExitStatus {
     static let failure: Int32 = 1
     static let usage: Int32 = 64

@@ -95,7 +95,19 @@ import Testing
             let errors = outcomes.compactMap(\.self)
             #expect(errors.count == 10)
             #expect(errors.allSatisfy { $0.code == .returned && $0.replyCode == 312 })
+            #expect(errors.allSatisfy { $0.message == "there is no queue 'no such queue' to take the message" })
             #expect(try await connection.inspect(queue: queue).messages == 90)
+        }
+    }
+
+    @Test func aMessageThatNoQueueOfAnExchangeTookNamesBoth() async throws {
+        try await withQueue("unbound") { connection, _ in
+            let publisher = try await connection.publisher()
+            let error = await #expect(throws: AMQPError.self) {
+                try await publisher.publish(Message(text: "m"), to: "amq.direct", routingKey: "nobody")
+            }
+            #expect(error?.code == .returned)
+            #expect(error?.message == "no queue took the message to 'amq.direct' with the routing key 'nobody'")
         }
     }
 

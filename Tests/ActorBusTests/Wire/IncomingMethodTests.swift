@@ -47,6 +47,9 @@ import Testing
         guard case .basicNack(9, false) = try decode(Wire.method(60, 120, WireBytes().u64(9).u8(2))) else {
             Issue.record("nack"); return
         }
+        guard case .queueUnbindOk = try decode(Wire.method(50, 51, channel: 1, WireBytes())) else {
+            Issue.record("unbind-ok"); return
+        }
         guard case .channelFlow(false) = try decode(Wire.method(20, 20, WireBytes().u8(0))) else {
             Issue.record("flow"); return
         }
@@ -86,7 +89,8 @@ import Testing
         let known: Set<[UInt16]> = [
             [10, 10], [10, 30], [10, 41], [10, 50], [10, 51], [10, 60], [10, 61], [20, 11], [20, 20], [20, 40],
             [20, 41], [40, 11],
-            [50, 11], [50, 21], [60, 11], [60, 21], [60, 30], [60, 31], [60, 50], [60, 60], [60, 80], [60, 120],
+            [50, 11], [50, 21], [50, 51], [60, 11], [60, 21], [60, 30], [60, 31], [60, 50], [60, 60], [60, 80],
+            [60, 120],
             [85, 11],
         ]
         for classID in [UInt16](0...130) + [.max] {

@@ -1,7 +1,7 @@
 import ActorBus
 import Logging
 
-/// The names of the contract, written out here again: a test that took them from the product could not see them change.
+/// The names that others rely on, written out here again: a test that took them from the product could not see them change.
 enum Contract {
     static let exchanges = ["orders", "payments", "shipments"]
 

@@ -8,7 +8,7 @@ import Testing
 @Suite struct RunConfigurationTests {
     private static let payment = RunTarget.role(.payment)
 
-    @Test func `the defaults are the contract's`() throws {
+    @Test func `the defaults are those that the README lists`() throws {
         let all = try configure(.all)
         #expect(all.broker == nil, "a private one")
         #expect(all.plan.batch == .standard && all.plan.pace == Pace(.generatorInterval, speed: .real))

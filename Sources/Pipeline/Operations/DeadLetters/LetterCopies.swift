@@ -59,8 +59,15 @@ struct LetterCopies: Sendable {
     private func note(_ error: any Error, _ letter: Delivery, _ written: inout Written) {
         guard var error = error as? AMQPError else { return written.failure = written.failure ?? error }
         if PublishFailure(error) == .message { return written.returned.append(Self.returned(letter, "\(error)")) }
-        error.message =
-            "a letter could not be written back to \(queue.deadLetterQueue), and was returned: \(error.message)"
+        if error.code == .returned {
+            // With the queue goes what was delivered from it, so there is nothing to return and nowhere to return it to.
+            error.message =
+                "\(queue.deadLetterQueue) was deleted while its letters were looked at, and those in hand are gone with it"
+            error.remedy = "every service declares it again when it starts"
+        } else {
+            error.message =
+                "a letter could not be written back to \(queue.deadLetterQueue), and was returned: \(error.message)"
+        }
         written.failure = written.failure ?? error
     }
 }

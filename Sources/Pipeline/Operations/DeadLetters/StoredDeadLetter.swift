@@ -48,7 +48,7 @@ package struct StoredDeadLetter: Sendable, Equatable {
 
     /// The order's number, where the body can be read and has one.
     package var orderID: Int64? {
-        // A body over the contract's limit was dead-lettered for its size; to read it would cost more than it tells.
+        // A body over 1 MiB was dead-lettered for its size; to read it would cost more than it tells.
         guard message.body.count <= 1 << 20, case .object(let fields)? = try? JSONReader.read(message.body),
             case .number(let number)? = try? fields["order_id"]
         else { return nil }

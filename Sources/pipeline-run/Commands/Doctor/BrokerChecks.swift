@@ -13,9 +13,11 @@ struct BrokerChecks: Sendable {
     private static let connection = "connection"
     private static let login = "login"
     private static let virtualHost = "virtual host"
-    private static let permissions = "permissions"
     private static let topologyName = "topology"
     private static let queues = "queues"
+    /// How long a host may take to answer where another has answered already.
+    private static let otherHostPatience = Duration.seconds(3)
+    static let silent = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
 
     /// The checks, each with one line or more.
     static func all(
@@ -52,39 +54,82 @@ struct BrokerChecks: Sendable {
     // MARK: Connection
 
     private func connect() async -> [Finding] {
-        let hosts = broker.endpoints.map(\.description).joined(separator: ", ")
         do {
-            let silent = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
-            return try await withConnection(to: broker, logger: silent) { connection in
-                var findings: [Finding] = [
-                    .good(Self.connection, "a broker answers at \(hosts)"),
-                    .good(Self.login, "as '\(broker.user)'"),
-                    .good(Self.virtualHost, "'\(broker.virtualHost)' may be entered"),
-                ]
-                if let blocked = connection.status.blocked {
-                    findings.append(
-                        .warning(
-                            Self.connection, "the broker takes no messages for now: \(blocked)",
-                            remedy: "free memory or disk on the broker's machine, or raise the limit"))
+            return try await withConnection(to: broker, logger: Self.silent) { connection in
+                guard let endpoint = await connection.endpoint else {
+                    throw AMQPError(.connectionLost, "the broker ended the connection at once")
                 }
-                findings += try await look(at: connection)
-                return findings
+                let others = broker.endpoints.filter { $0 != endpoint }
+                let findings: [Finding] =
+                    [.good(Self.connection, "a broker answers at \(endpoint)")]
+                    + (await answers(of: others) { $0 == nil }) + [
+                        .good(Self.login, "as '\(broker.user)'"),
+                        .good(Self.virtualHost, "'\(broker.virtualHost)' may be entered"),
+                    ]
+                return findings + (try await look(at: connection))
             }
         } catch {
-            return await explain(error, hosts)
+            return await explain(error)
         }
     }
 
-    private func explain(_ error: any Error, _ hosts: String) async -> [Finding] {
-        let reached = Finding.good(Self.connection, "a broker answers at \(hosts)")
-        let rest = [Self.permissions, Self.topologyName, Self.queues, DeliveryLimits.subject].map {
+    private func explain(_ error: any Error) async -> [Finding] {
+        let rest = [PermissionChecks.subject, Self.topologyName, Self.queues, DeliveryLimits.subject].map {
             Finding.skipped($0, "not looked at without a connection")
         }
         switch (error as? AMQPError)?.code {
-        case .loginRefused: return [reached, .bad(Self.login, error)] + rest
+        case .loginRefused: return await refusing() + [.bad(Self.login, error)] + rest
         case .virtualHostRefused:
-            return [reached, .good(Self.login, "as '\(broker.user)'"), .bad(Self.virtualHost, error)] + rest
+            return await refusing() + [.good(Self.login, "as '\(broker.user)'"), .bad(Self.virtualHost, error)] + rest
         default: return [.bad(Self.connection, error)] + (await suspicions()) + rest
+        }
+    }
+
+    /// The hosts, where each that answers has refused something.
+    private func refusing() async -> [Finding] {
+        if broker.endpoints.count == 1 {
+            return [.good(Self.connection, "a broker answers at \(broker.endpoints[0])")]
+        }
+        return await answers(of: broker.endpoints) { $0?.code != .brokerUnreachable }
+    }
+
+    /// What each of these hosts has to say, asked at once and not for long: a run goes to them when the others are away.
+    private func answers(
+        of endpoints: [ConnectionConfiguration.Endpoint], isGood: @escaping @Sendable (AMQPError?) -> Bool
+    ) async -> [Finding] {
+        await withTaskGroup(of: (Int, Finding).self) { group in
+            for (place, endpoint) in endpoints.enumerated() {
+                group.addTask {
+                    let error = await refusal(at: endpoint)
+                    guard let error, !isGood(error) else {
+                        return (place, .good(Self.connection, "a broker answers at \(endpoint)"))
+                    }
+                    return (
+                        place,
+                        .warning(
+                            Self.connection, error.message,
+                            remedy: "a run does without it while another of the list answers; look after that broker, "
+                                + "or take it from the list")
+                    )
+                }
+            }
+            var findings: [(Int, Finding)] = []
+            for await finding in group { findings.append(finding) }
+            return findings.sorted { $0.0 < $1.0 }.map(\.1)
+        }
+    }
+
+    /// Why one of the hosts is of no use; nil when it is.
+    private func refusal(at endpoint: ConnectionConfiguration.Endpoint) async -> AMQPError? {
+        var access = broker
+        access.endpoints = [endpoint]
+        access.connectAttempts = 1
+        access.connectTimeout = min(broker.connectTimeout, Self.otherHostPatience)
+        do {
+            try await withConnection(to: access, logger: Self.silent) { _ in }
+            return nil
+        } catch {
+            return error as? AMQPError ?? AMQPError(.brokerUnreachable, "\(endpoint) was not asked: \(error)")
         }
     }
 
@@ -111,76 +156,49 @@ struct BrokerChecks: Sendable {
                 return name
             })
         let limits = DeliveryLimits(broker: broker, topology: topology, queueType: queueType)
-        return try await permissions(differences, connection) + topology(differences)
-            + (try await queues(differences, connection))
+        let permissions = PermissionChecks(target: target, topology: topology, broker: broker)
+        return try await permissions.findings(differences, over: connection)
+            + Self.comparison(of: topology, differences) + (try await queues(differences, connection))
             + (try await limits.findings(over: connection, missing: missing))
     }
 
-    private func permissions(
-        _ differences: [TopologyDifference], _ connection: AMQPConnection
-    ) async throws -> [Finding] {
-        let missing = Set(differences.filter { $0.finding == .missing }.map(\.resource))
-        let undeclarable = differences.compactMap { difference in
-            if case .unknown = difference.finding { difference.resource } else { nil }
-        }
-        var refused = Self.declares(undeclarable, of: topology)
-        let exchanges = target.services.compactMap(\.publishedTo)
-        for exchange in exchanges where !missing.contains(.exchange(exchange.rawValue)) {
-            if try await !connection.mayPublish(to: exchange.rawValue) {
-                refused.append("publish to the exchange '\(exchange.rawValue)'")
+    static func comparison(of topology: Topology, _ differences: [TopologyDifference]) -> [Finding] {
+        var findings: [Finding] = []
+        var missing: [TopologyDifference.Resource] = []
+        var unknown: [TopologyDifference.Resource] = []
+        var why: String?
+        for difference in differences {
+            switch difference.finding {
+            case .different:
+                findings.append(
+                    .bad(
+                        topologyName, "\(difference)", remedy: TopologyCommand.remedy(for: [difference]),
+                        status: ExitStatus.configuration))
+            case .missing: missing.append(difference.resource)
+            case .unknown(let words):
+                unknown.append(difference.resource)
+                why = why ?? words
             }
         }
-        let queues = target.services.flatMap(\.queues)
-        if !queues.isEmpty, try await !connection.mayPublish(to: "") {
-            refused.append("publish dead letters (the default exchange, 'amq.default')")
+        if !missing.isEmpty {
+            let words = "not there yet: \(count(missing, of: topology)); each service declares them when it starts"
+            findings.append(.good(topologyName, words))
         }
-        for queue in queues where !missing.contains(.queue(queue.rawValue)) {
-            if try await !connection.mayConsume(from: queue.rawValue) {
-                refused.append("consume from the queue '\(queue.rawValue)'")
-            }
+        if let why {
+            findings.append(.skipped(topologyName, "not compared: \(count(unknown, of: topology)): \(why)"))
         }
-        guard refused.isEmpty else {
-            return [
-                .bad(
-                    Self.permissions, "'\(broker.user)' may not \(refused.joined(separator: ", nor "))",
-                    remedy: "rabbitmqctl set_permissions gives configure, write and read",
-                    status: ExitStatus.configuration)
-            ]
-        }
-        let unasked = missing.isEmpty ? "" : "; of what is missing nothing can be told"
-        return [.good(Self.permissions, "'\(broker.user)' may declare, publish and consume\(unasked)")]
-    }
-
-    /// What may not be declared, in few words: usually it is all of it, and that must leave room for what else is missing.
-    static func declares(_ resources: [TopologyDifference.Resource], of topology: Topology) -> [String] {
-        var (exchanges, queues): ([String], [String]) = ([], [])
-        for resource in resources {
-            switch resource {
-            case .exchange(let name): exchanges.append(name)
-            case .queue(let name): queues.append(name)
-            }
-        }
-        return [(exchanges, topology.exchanges.count, "exchanges"), (queues, topology.queues.count, "queues")]
-            .filter { names, _, _ in !names.isEmpty }
-            .map { names, all, kind in
-                let rest = names.count > 3 ? ", …" : ""
-                return "declare \(names.count) of \(all) \(kind) (\(names.prefix(3).joined(separator: ", "))\(rest))"
-            }
-    }
-
-    private func topology(_ differences: [TopologyDifference]) -> [Finding] {
-        let others = differences.filter { if case .different = $0.finding { true } else { false } }
-        guard others.isEmpty else {
-            return others.map {
-                .bad(
-                    Self.topologyName, "\($0)", remedy: TopologyCommand.remedy(for: [$0]),
-                    status: ExitStatus.configuration)
-            }
-        }
+        guard findings.isEmpty else { return findings }
         let all = "\(topology.exchanges.count) exchanges and \(topology.queues.count) queues"
-        let missing = differences.count { $0.finding == .missing }
-        guard missing > 0 else { return [.good(Self.topologyName, "\(all) are as they should be")] }
-        return [.good(Self.topologyName, "\(missing) of \(all) are missing; every service makes them when it starts")]
+        return [.good(topologyName, "\(all) are as they should be")]
+    }
+
+    private static func count(_ resources: [TopologyDifference.Resource], of topology: Topology) -> String {
+        let exchanges = resources.count { if case .exchange = $0 { true } else { false } }
+        let queues = resources.count - exchanges
+        return [(exchanges, topology.exchanges.count, "exchanges"), (queues, topology.queues.count, "queues")]
+            .filter { count, _, _ in count > 0 }
+            .map { count, all, kind in "\(count) of \(all) \(kind)" }
+            .joined(separator: " and ")
     }
 
     /// Messages that nobody takes, and letters that nobody has looked at.
@@ -190,42 +208,32 @@ struct BrokerChecks: Sendable {
         let missing = Set(differences.filter { $0.finding == .missing }.map(\.resource))
         var findings: [Finding] = []
         for queue in PipelineQueue.allCases {
-            if !missing.contains(.queue(queue.rawValue)) {
-                let depth = try await connection.inspect(queue: queue.rawValue)
-                if depth.messages > 0, depth.consumers == 0 {
-                    findings.append(
-                        .warning(
-                            Self.queues,
-                            (depth.messages == 1 ? "1 message waits" : "\(depth.messages) messages wait")
-                                + " in \(queue.rawValue), and nobody consumes",
-                            remedy: "start its service"))
-                }
-            }
-            if !missing.contains(.queue(queue.deadLetterQueue)) {
-                let letters = try await connection.inspect(queue: queue.deadLetterQueue).messages
-                if letters > 0 {
-                    findings.append(
-                        .warning(
-                            Self.queues,
-                            (letters == 1 ? "1 dead letter" : "\(letters) dead letters")
-                                + " in \(queue.deadLetterQueue)",
-                            remedy: "'pipeline-run dlq list' says why"))
+            for name in [queue.rawValue, queue.deadLetterQueue] where !missing.contains(.queue(name)) {
+                do {
+                    let depth = try await connection.inspect(queue: name)
+                    if let finding = Self.finding(of: depth, in: name, isDeadLetters: name != queue.rawValue) {
+                        findings.append(finding)
+                    }
+                } catch let error as AMQPError where error.code != .connectionLost && error.code != .connectionClosed {
+                    findings.append(.warning(Self.queues, "\(name) could not be looked at: \(error.message)"))
                 }
             }
         }
         return findings.isEmpty
             ? [.good(Self.queues, "nothing waits for a consumer, and there are no dead letters")] : findings
     }
-}
 
-extension ServiceKind {
-    /// The exchange that the service publishes its events to; nil where it publishes none.
-    fileprivate var publishedTo: PipelineExchange? {
-        switch self {
-        case .generator: .orders
-        case .payment: .payments
-        case .fulfillment: .shipments
-        case .notification: nil
+    private static func finding(of depth: QueueDepth, in name: String, isDeadLetters: Bool) -> Finding? {
+        if isDeadLetters {
+            guard depth.messages > 0 else { return nil }
+            return .warning(
+                queues, (depth.messages == 1 ? "1 dead letter" : "\(depth.messages) dead letters") + " in \(name)",
+                remedy: "'pipeline-run dlq list' says why")
         }
+        guard depth.messages > 0, depth.consumers == 0 else { return nil }
+        return .warning(
+            queues,
+            (depth.messages == 1 ? "1 message waits" : "\(depth.messages) messages wait")
+                + " in \(name), and nobody consumes", remedy: "start its service")
     }
 }
