@@ -36,6 +36,7 @@ extension AMQPConnection {
     /// Whether the user may bind a queue to an exchange. Nothing is bound: a binding that nobody has is removed, which takes
     /// the same rights (write on the queue, read on the exchange). Throws ``AMQPError``.
     package func mayBind(_ queue: String, to exchange: String) async throws -> Permission {
+        var random = world.randomness
         let key = "actorbus-probe-\(UInt64.random(in: .min ... .max, using: &random))"
         let binding = Queue.Binding(exchange: exchange, routingKey: key, arguments: [:])
         return try await ask { session, channel in
