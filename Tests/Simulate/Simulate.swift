@@ -12,8 +12,12 @@ import Glibc
     @Option(help: "The first seed.") var start: UInt64 = 1
     @Option(help: "Runs this seed alone, and prints its whole story.") var replay: UInt64?
 
+    @Option(help: "Takes away from this seed's run whatever can go while it still fails, and prints what is left.")
+    var shrink: UInt64?
+
     func run() throws {
         if let replay { return try tell(replay) }
+        if let shrink { return self.shrink(shrink) }
         let clock = ContinuousClock()
         let began = clock.now
         var (failed, virtual, published, connections): ([UInt64], Duration, Int, Int) = ([], .zero, 0, 0)
@@ -32,6 +36,13 @@ import Glibc
             "\(seeds) seeds in \(took.formatted): \(virtual.components.seconds) virtual seconds, \(published) messages, "
                 + "\(connections) connections, \(failed.count) seeds with findings")
         if !failed.isEmpty { throw ExitCode.failure }
+    }
+
+    private func shrink(_ seed: UInt64) {
+        guard var shrinking = Shrinking(Scenario(seed: seed)) else { return print("seed \(seed) finds nothing") }
+        shrinking.run()
+        print(shrinking.scenario)
+        for line in Run.of(shrinking.scenario, tellsStory: true).story { print(line) }
     }
 
     private func tell(_ seed: UInt64) throws {

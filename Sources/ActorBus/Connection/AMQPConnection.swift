@@ -200,11 +200,12 @@ public actor AMQPConnection {
     /// The live session, after a recovery if one is under way. Bounded by the reply time-out.
     func openSession() async throws -> Session {
         try checkOpen()
-        if status.state != .open {
+        // Looked at where the waiter is put down: a task that prefers another executor is put off at the call in between.
+        try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
+            if let closed { return waiter.resume(throwing: closed) }
+            if status.state == .open { return waiter.resume() }
             let deadline = world.now + configuration.replyTimeout
-            try await withCheckedThrowingContinuation {
-                openWaiters.append(OpenWaiter(continuation: $0, deadline: deadline))
-            }
+            openWaiters.append(OpenWaiter(continuation: waiter, deadline: deadline))
         }
         try checkOpen()
         guard let session else { throw AMQPError(.connectionLost, "the connection was lost again") }

@@ -85,7 +85,10 @@ final class Session {
     /// Connects, logs in and opens the virtual host (AMQP 0-9-1 section 2.2.4). Throws ``AMQPError``.
     func open(password: String) async throws {
         let deadline = world.now + configuration.connectTimeout
-        try await withCheckedThrowingContinuation { connecting = ConnectAttempt(waiter: $0, deadline: deadline) }
+        try await withCheckedThrowingContinuation { (waiter: CheckedContinuation<Void, any Error>) in
+            if let failure { return waiter.resume(throwing: failure) }
+            connecting = ConnectAttempt(waiter: waiter, deadline: deadline)
+        }
         isConnected = true
         let start = try await reply(on: control, deadline: deadline) { sendBuffer.appendProtocolHeader() }
         guard case .connectionStart(let mechanisms, let properties) = start else {

@@ -82,11 +82,15 @@ extension AMQPConnection {
 
     private func registration(of consumer: ConsumerCore) async throws {
         try Task.checkCancellation()
-        if consumer.isRegistered { return }
-        guard consumers[consumer.id] === consumer, !consumer.isReleased else {
-            throw AMQPError(.connectionClosed, "the consumer of '\(consumer.queue)' was ended")
+        // Looked at where the waiter is put down: a task that prefers another executor is put off at the call in between.
+        try await withCheckedThrowingContinuation { waiter in
+            if consumer.isRegistered { return waiter.resume() }
+            guard consumers[consumer.id] === consumer, !consumer.isReleased else {
+                let error = AMQPError(.connectionClosed, "the consumer of '\(consumer.queue)' was ended")
+                return waiter.resume(throwing: Task.isCancelled ? CancellationError() : error)
+            }
+            registrations[consumer.id, default: []].append(waiter)
         }
-        try await withCheckedThrowingContinuation { registrations[consumer.id, default: []].append($0) }
     }
 
     /// Stops the intake: hands nothing more out and cancels the consumer at the broker. What was handed out can still

@@ -19,6 +19,29 @@ import Testing
         }
     }
 
+    // MARK: What it has found
+
+    /// Seed 4744. A consumer that was left between the look at it and the waiting for it was waited for without end.
+    @Test func aConsumerThatIsLeftAsItIsWaitedFor() {
+        var scenario = Scenario(seed: 4744)
+        scenario.nodes = 1
+        scenario.latency = .microseconds(20)...(.milliseconds(1))
+        scenario.isPieced = false
+        scenario.window = 64 << 10
+        scenario.heartbeat = .seconds(10)
+        scenario.queues = [false]
+        scenario.cuts = 0
+        scenario.clients = [
+            .init(consumers: [
+                .init(
+                    queue: 0, style: .deliveries, prefetch: 16, concurrency: 1, handling: .milliseconds(159),
+                    failures: 0, span: .zero)
+            ])
+        ]
+        scenario.faults = [.init(at: .milliseconds(44_609), kind: .frozen(node: 0, .milliseconds(5_787)))]
+        #expect(Run.of(scenario).findings.isEmpty)
+    }
+
     // MARK: What it must find
 
     /// A client that publishes to one queue and consumes from it, undisturbed.
