@@ -33,9 +33,11 @@ public final class SimulatedBroker: Sendable {
     /// The RabbitMQ that it behaves like.
     public let version: RabbitMQVersion
     let core: Lock<Core>
-    /// Where it serves; nil where it does not.
-    let place = Lock<(endpoint: ConnectionConfiguration.Endpoint, world: World)?>(nil)
+    /// Where it serves; zero when it does not.
+    let loopbackPort = Lock<UInt16>(0)
     let changes = ChangeCounter()
+    /// Where it serves in a simulated world; nil where it does not.
+    let place = Lock<(endpoint: ConnectionConfiguration.Endpoint, world: World)?>(nil)
 
     /// What the lock guards.
     struct Core {

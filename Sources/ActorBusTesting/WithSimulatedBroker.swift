@@ -11,7 +11,7 @@ public func withSimulatedBroker<Result: Sendable>(
 ) async throws -> Result {
     let broker = SimulatedBroker(version: version)
     let server = try LoopbackServer(broker)
-    broker.place.withLock { $0 = (.init(host: "127.0.0.1", port: server.port), .real) }
+    broker.loopbackPort.withLock { $0 = server.port }
     let thread = try BlockingThread(name: "simulated")
     let serving = Task(executorPreference: thread) { server.run() }
     do {
@@ -26,35 +26,18 @@ public func withSimulatedBroker<Result: Sendable>(
     }
 }
 
-/// Runs `body` with a simulated broker in a world of its own, in virtual time: hours take milliseconds, and the same seed
-/// gives the same run.
-///
-/// Connect with ``SimulatedBroker/configuration``. Everything in `body` has to belong to the world that it is given
-/// (``SimulatedWorld``), which also has the network between the two and its faults: the broker serves at `broker`.
-///
-/// - Throws: what `body` throws, and ``SimulationFailure`` when it waits for something that can never happen.
-public func withSimulatedBroker<Result: Sendable>(
-    version: RabbitMQVersion = .fourThree, seed: UInt64,
-    _ body: @escaping @Sendable (SimulatedBroker, SimulatedWorld) async throws -> Result
-) throws -> Result {
-    let broker = SimulatedBroker(version: version)
-    let simulated = SimulatedWorld(seed: seed)
-    simulated.network.serve(broker, at: "broker")
-    broker.place.withLock { $0 = (.init(host: "broker"), simulated.world) }
-    return try simulated.run { try await body(broker, simulated) }
-}
-
 extension SimulatedBroker {
-    /// How to connect, as `guest`, to a broker that ``withSimulatedBroker(version:_:)`` or
-    /// ``withSimulatedBroker(version:seed:_:)`` serves: one that gives up soon and recovers fast.
+    /// How to connect, as `guest`, to a broker that ``withSimulatedBroker(version:_:)`` serves: one that gives up soon and
+    /// recovers fast.
     public var configuration: ConnectionConfiguration {
-        var configuration = ConnectionConfiguration()
+        var configuration = ConnectionConfiguration(
+            endpoints: [.init(host: "127.0.0.1", port: loopbackPort.withLock { $0 })])
+        configuration.connectAttempts = 1
+        configuration.recoveryDelay = .milliseconds(1)...(.milliseconds(50))
         if let place = place.withLock({ $0 }) {
             configuration.endpoints = [place.endpoint]
             configuration.world = place.world
         }
-        configuration.connectAttempts = 1
-        configuration.recoveryDelay = .milliseconds(1)...(.milliseconds(50))
         return configuration
     }
 }

@@ -4,22 +4,24 @@ import ActorBus
 final class TopologyRestoration: Sendable {
     private let underWay = Lock<[PublishTarget: StopSignal]>([:])
     private let patience: Duration
+    private let world: World
 
     /// - Parameter patience: how long a message waits for an attempt; the attempt itself goes on.
-    init(patience: Duration = .seconds(10)) {
+    init(patience: Duration = .seconds(10), in world: World = .real) {
         self.patience = patience
+        self.world = world
     }
 
     /// Returns when an attempt has ended, or after the patience: the one under way, or a new one.
     func restore(_ target: PublishTarget, _ declare: @escaping @Sendable () async -> Void) async {
         let (end, isNew) = underWay.withLock { underWay in
             if let end = underWay[target] { return (end, false) }
-            let end = StopSignal()
+            let end = StopSignal(in: world)
             underWay[target] = end
             return (end, true)
         }
         if isNew {
-            Task {
+            world.task {
                 await declare()
                 underWay.withLock { $0[target] = nil }
                 end.stop()
