@@ -53,7 +53,7 @@ final class Run: @unchecked Sendable {
         run.sabotage = sabotage
         run.setUp()
         do {
-            try run.simulated.run(limit: .seconds(3_600)) { try await run.live() }
+            try run.simulated.runHere(limit: .seconds(3_600)) { try await run.live() }
             for leftover in run.simulated.leftovers { run.find("\(leftover) was left over") }
             run.checkMessages()
         } catch {
