@@ -1,8 +1,8 @@
 # Every target is a short script in scripts/, or one command.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-arm setup-bench setup-deploy setup-image build run test test-brokers rolling-check arm bench bench-pipeline lint sanitize
-.PHONY: simulate deploy-check observe-check image image-check clean
+.PHONY: help setup setup-tests setup-arm setup-bench setup-deploy setup-image build run test test-brokers differential rolling-check simulate
+.PHONY: arm bench bench-pipeline lint sanitize deploy-check observe-check image image-check clean
 
 help:
 	@echo "make run            installs what is missing, builds, and runs the whole pipeline with a private RabbitMQ"
@@ -10,6 +10,7 @@ help:
 	@echo "make test           installs what is missing and runs every test"
 	@echo "make test-brokers   runs the tests that depend on the broker on RabbitMQ 3.10, 4.0 and 4.3"
 	@echo "                    (flags: make test-brokers ARGS=trixie; bookworm has 3.10, trixie 4.0, forky 4.3)"
+	@echo "make differential   holds the simulated broker against RabbitMQ 3.10, 4.0 and 4.3 (ARGS as above)"
 	@echo "make build          installs what is missing and leaves .build/release/pipeline-run"
 	@echo "make setup          only installs what is missing"
 	@echo "make lint           checks the format of the sources and the scripts"
@@ -52,6 +53,9 @@ test: setup-tests
 
 test-brokers: setup-tests
 	@scripts/test-brokers $(ARGS)
+
+differential: setup-tests
+	@scripts/differential $(ARGS)
 
 rolling-check: setup-tests
 	@scripts/rolling-check $(ARGS)

@@ -4,7 +4,7 @@ extension SimulatedBroker {
     /// Waits until `condition` holds of the broker, which is asked again after everything that a connection has said and
     /// whenever time has done something.
     ///
-    /// Bound it by a time limit of the test. Only for a broker that ``withSimulatedBroker(version:_:)`` serves.
+    /// Bound it by a time limit of the test. Only for a broker that ``withSimulatedBroker(version:nodes:_:)`` serves.
     /// - Throws: `CancellationError` when the task is cancelled.
     public func wait(until condition: (SimulatedBroker) -> Bool) async throws {
         while true {
@@ -12,6 +12,16 @@ extension SimulatedBroker {
             if condition(self) { return }
             await changes.next(after: seen)
             try Task.checkCancellation()
+        }
+    }
+
+    /// Waits until none of these queues has a message that is ready or unsettled. One that is not there has none.
+    ///
+    /// Bound it by a time limit of the test. Only for a broker that ``withSimulatedBroker(version:nodes:_:)`` serves.
+    /// - Throws: `CancellationError` when the task is cancelled.
+    public func waitUntilSettled(_ queues: String...) async throws {
+        try await wait { broker in
+            queues.allSatisfy { broker.depth(of: $0) ?? 0 == 0 && broker.unsettled(of: $0)?.isEmpty ?? true }
         }
     }
 }

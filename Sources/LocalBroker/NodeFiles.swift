@@ -77,7 +77,7 @@ struct NodeFiles: Sendable {
         Posix.removeFile(configuration)
         if !lines.isEmpty { try Posix.write(lines.joined(separator: "\n") + "\n", to: configuration) }
 
-        // Each start of a broker begins a new log, or a kept folder would grow for ever.
+        // Each start of a broker begins a new log, or a kept folder would grow without end.
         Posix.removeFile(log(of: node))
         let variables =
             commonVariables(node) + [

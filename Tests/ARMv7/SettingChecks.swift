@@ -34,7 +34,7 @@ func checkSettings(_ transcript: inout Transcript) {
     }
     for text in ["0", "0.9", "1", "1.0000000000000002", "0.30000000000000004", "1e3", "nan"] {
         do {
-            transcript.note("rate \(text)", try SuccessRate(text).value.bitPattern)
+            transcript.note("rate \(text)", try Share(text).value.bitPattern)
         } catch {
             transcript.note("rate \(text)", error)
         }

@@ -181,15 +181,21 @@ extension EndToEnd {
                             page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
                         except OSError:
                             return 0
-                        return float(page.split("\\norders_generated_total ")[1].split()[0])
-                    while generated() < 2000:
-                        assert child.poll() is None, "it has ended"
-                        time.sleep(0.1)
-                    print("working", flush=True)
-                    began = time.monotonic()
-                    child.send_signal(signal.SIGTERM)
-                    code = child.wait(timeout=40)
-                    print("exit", code, "in time" if time.monotonic() - began < 20 else "late", flush=True)
+                        # The page is there before the generator counts.
+                        counts = page.split("\\norders_generated_total ")[1:]
+                        return float(counts[0].split()[0]) if counts else 0
+                    try:
+                        while generated() < 2000:
+                            assert child.poll() is None, "it has ended"
+                            time.sleep(0.1)
+                        print("working", flush=True)
+                        began = time.monotonic()
+                        child.send_signal(signal.SIGTERM)
+                        code = child.wait(timeout=40)
+                        print("exit", code, "in time" if time.monotonic() - began < 20 else "late", flush=True)
+                    finally:
+                        if child.poll() is None:
+                            child.kill()
                     """
                 let port = try Loopback.freePorts(1)[0]
                 let script = try await scene.start(

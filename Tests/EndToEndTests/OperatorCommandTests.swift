@@ -175,7 +175,7 @@ extension EndToEnd {
                 try await host.publish([Message(text: "x")], to: "orders")
                 let (well, second) = try await scene.run(["doctor", "payment"], on: host)
                 #expect(well.code == 0, "\(second.report)")
-                #expect(second.output.text.contains("1 dead letters in payment_processor_queue.dlq"))
+                #expect(second.output.text.contains("1 dead letter in payment_processor_queue.dlq"))
                 #expect(second.output.text.contains("nobody consumes"))
                 let queue = try await host.take(from: "payment_processor_queue")
                 #expect(queue.map(\.redelivered) == [false], "the doctor has taken a message")

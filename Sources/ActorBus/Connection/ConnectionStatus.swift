@@ -66,7 +66,7 @@ final class StatusBoard: Sendable {
 
     var status: ConnectionStatus { state.withLock { $0.status } }
 
-    /// Changes the status; watchers are told when it is another. To be called on one thread, so that nobody sees news
+    /// Changes the status; watchers are told when it has changed. To be called on one thread, so that nobody sees news
     /// in the wrong order.
     func update(_ change: (inout ConnectionStatus) -> Void) {
         let (status, watchers) = state.withLock { state in

@@ -103,7 +103,7 @@ public struct Queue: Sendable, Equatable {
     public var durable: Bool
     public var exclusive: Bool
     public var autoDelete: Bool
-    /// Further arguments (`x-…`), beside those that `kind` stands for.
+    /// Further arguments (`x-…`), beside those that `kind` sets.
     public var arguments: FieldTable
     public var bindings: [Binding]
 

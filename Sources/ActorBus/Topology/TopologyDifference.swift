@@ -48,7 +48,7 @@ public struct TopologyDifference: Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch finding {
         case .missing: "\(resource) is missing"
-        case .different(let words): "\(resource) is another: \(words)"
+        case .different(let words): "\(resource) is declared differently: \(words)"
         case .unknown(let words): "\(resource) could not be compared: \(words)"
         }
     }

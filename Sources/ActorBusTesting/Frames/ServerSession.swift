@@ -36,12 +36,18 @@ final class ServerSession {
     private var lastSent: Int64
     private var lastReceived: Int64
 
+    /// The node that it is connected to, and how often that had started then.
+    private let node: Int
+    private let starts: UInt64
+
     private static let offeredFrameMax = 131_072
     private static let offeredHeartbeat: UInt16 = 60
 
     /// `clock` is in milliseconds from any beginning; only heartbeats go by it.
-    init(broker: BrokerModel, clock: Int64) {
+    init(broker: BrokerModel, clock: Int64, node: Int = 0) {
         self.broker = broker
+        self.node = node
+        starts = broker.nodes[node].starts
         self.clock = clock
         lastSent = clock
         lastReceived = clock
@@ -49,12 +55,19 @@ final class ServerSession {
 
     /// Whether nothing more is read; the transport is to be closed once the output is written.
     var isFinished: Bool {
-        if case .finished = state { true } else { false }
+        if case .finished = state { true } else { isCut }
     }
 
-    var hasOutput: Bool { !output.isEmpty }
+    /// Whether the node was killed: what it had not sent is never sent.
+    private var isCut: Bool { !broker.nodes[node].isUp || broker.nodes[node].starts != starts }
+    /// Whether the node is frozen: it reads nothing and says nothing.
+    private var isFrozen: Bool { broker.nodes[node].isFrozen }
+
+    var hasOutput: Bool { !output.isEmpty && !isCut && !isFrozen }
 
     func takeOutput() -> [UInt8] {
+        if isCut { output = [] }
+        if isFrozen { return [] }
         defer { output = [] }
         return output
     }
@@ -75,7 +88,7 @@ final class ServerSession {
 
     /// Goes on with what is read already, where an alarm had stopped it.
     func read() {
-        while true {
+        while !isCut, !isFrozen {
             switch state {
             case .finished: return
             case .awaitingHeader:
@@ -99,13 +112,15 @@ final class ServerSession {
 
     /// When a heartbeat is due, or the client has been silent for too long.
     var nextDeadline: Int64? {
-        guard heartbeat > 0, !isFinished else { return nil }
+        guard heartbeat > 0, !isFinished, !isFrozen else { return nil }
         return min(lastSent + heartbeat / 2, lastReceived + 2 * heartbeat)
     }
 
     func passTime(to time: Int64) {
         clock = max(clock, time)
-        guard heartbeat > 0, !isFinished else { return }
+        // A node that was frozen does not hold the time that it has missed against its clients.
+        if isFrozen { lastReceived = clock }
+        guard !isFrozen, heartbeat > 0, !isFinished else { return }
         if lastReceived + 2 * heartbeat <= clock { return clientIsGone() }
         if lastSent + heartbeat / 2 <= clock {
             codec.appendHeartbeat(to: &output)
@@ -194,7 +209,7 @@ final class ServerSession {
     private func open(_ user: BrokerUser, _ capabilities: FieldTable, channelMax: UInt16, host: String) {
         do {
             let connection = try broker.connect(
-                user: user, host: host, channelMax: channelMax, capabilities: capabilities
+                user: user, host: host, channelMax: channelMax, capabilities: capabilities, node: node
             ) { [unowned self] method, channel, content in
                 send(method, on: channel, content: content)
             }
@@ -377,15 +392,30 @@ final class ServerSession {
 
     // MARK: Output
 
+    /// Gives a property list that has no header table an empty one.
+    private static func addEmptyHeaders(to properties: inout [UInt8]) {
+        guard properties.count >= 2, properties[0] & 0x20 == 0 else { return }
+        var position = 2
+        // Content type and content encoding stand before it.
+        for flag: UInt8 in [0x80, 0x40] where properties[0] & flag != 0 {
+            guard position < properties.count else { return }
+            position += 1 + Int(properties[position])
+        }
+        guard position <= properties.count else { return }
+        properties[0] |= 0x20
+        properties.insert(contentsOf: [0, 0, 0, 0], at: position)
+    }
+
     private func send(_ method: ServerMethod, on channel: UInt16, content: Content? = nil) {
         lastSent = clock
         do {
             try codec.append(method, channel: channel, frameMax: frameMax, to: &output)
             guard let content else { return }
-            let properties =
+            var properties =
                 if let encoded = content.encodedProperties { encoded } else {
                     try codec.encodeProperties(content.properties)
                 }
+            if content.keepsEmptyHeaders { Self.addEmptyHeaders(to: &properties) }
             codec.appendContent(
                 encodedProperties: properties, body: content.body, channel: channel, frameMax: frameMax, to: &output)
         } catch {

@@ -1,15 +1,15 @@
 internal import ActorBus
 internal import Glibc
 
-/// Serves a simulated broker on a TCP port of 127.0.0.1, from one thread.
+/// Serves a simulated broker on TCP ports of 127.0.0.1, one for each node, from one thread.
 ///
 /// This is how connections reach the broker for as long as ActorBus makes its sockets itself; a transport in memory
 /// takes its place. The broker's clock follows the machine's here, ahead of it by what the test has advanced.
 final class LoopbackServer: @unchecked Sendable {
     // Unchecked: the clients are the thread's own, and `broker.core` has its lock.
-    let port: UInt16
+    let ports: [UInt16]
     private let broker: SimulatedBroker
-    private let listener: CInt
+    private let listeners: [CInt]
     /// Ends the thread's wait; the read end is the thread's.
     private let wake: (read: CInt, write: CInt)
     private let isStopping = Lock(false)
@@ -26,32 +26,50 @@ final class LoopbackServer: @unchecked Sendable {
     /// Throws ``AMQPError/Code/systemResource``.
     init(_ broker: SimulatedBroker) throws(AMQPError) {
         self.broker = broker
-        listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), CInt(IPPROTO_TCP))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listener = listener
-        let isListening = unsafe withUnsafeMutablePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                unsafe bind(listener, pointer, length) == 0 && listen(listener, 64) == 0
-                    && getsockname(listener, pointer, &length) == 0
-            }
-        }
         var pair: [CInt] = [-1, -1]
-        guard isListening, unsafe pipe(&pair) == 0, pair.allSatisfy(Self.becomesNonBlocking) else {
-            let reason = unsafe String(cString: strerror(errno))
-            Glibc.close(listener)
-            throw AMQPError(.systemResource, "cannot listen on a port of 127.0.0.1: \(reason)")
+        guard unsafe pipe(&pair) == 0, pair.allSatisfy(Self.becomesNonBlocking) else {
+            throw AMQPError(.systemResource, "cannot make a pipe: \(Self.lastFault)")
         }
-        port = UInt16(bigEndian: address.sin_port)
         wake = (pair[0], pair[1])
+        var listening: [(descriptor: CInt, port: UInt16)] = []
+        for _ in 0..<broker.nodeCount {
+            guard let listener = Self.listen() else {
+                let reason = Self.lastFault
+                for descriptor in listening.map(\.descriptor) + pair { Glibc.close(descriptor) }
+                throw AMQPError(.systemResource, "cannot listen on a port of 127.0.0.1: \(reason)")
+            }
+            listening.append(listener)
+        }
+        listeners = listening.map(\.descriptor)
+        ports = listening.map(\.port)
         let write = pair[1]
         broker.core.withLock { $0.changed = { Self.wakeUp(write) } }
     }
 
     deinit {
-        for descriptor in [listener, wake.read, wake.write] { Glibc.close(descriptor) }
+        for descriptor in listeners + [wake.read, wake.write] { Glibc.close(descriptor) }
+    }
+
+    private static var lastFault: String { unsafe String(cString: strerror(errno)) }
+
+    private static func listen() -> (CInt, UInt16)? {
+        let listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), CInt(IPPROTO_TCP))
+        guard listener >= 0 else { return nil }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isListening = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                unsafe bind(listener, pointer, length) == 0 && Glibc.listen(listener, 64) == 0
+                    && getsockname(listener, pointer, &length) == 0
+            }
+        }
+        guard isListening else {
+            Glibc.close(listener)
+            return nil
+        }
+        return (listener, UInt16(bigEndian: address.sin_port))
     }
 
     /// Serves until ``stop()``. Blocks the thread that calls it.
@@ -85,23 +103,22 @@ final class LoopbackServer: @unchecked Sendable {
     }
 
     private func turn() {
-        var descriptors = [
-            pollfd(fd: listener, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: wake.read, events: Int16(POLLIN), revents: 0),
-        ]
+        var descriptors = [pollfd(fd: wake.read, events: Int16(POLLIN), revents: 0)]
+        for listener in listeners { descriptors.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0)) }
+        let firstClient = descriptors.count
         for client in clients {
             let events = POLLIN | (client.unsent.isEmpty ? 0 : POLLOUT)
             descriptors.append(pollfd(fd: client.descriptor, events: Int16(events), revents: 0))
         }
         _ = unsafe poll(&descriptors, nfds_t(descriptors.count), timeout)
-        if descriptors[1].revents != 0 { drainWake() }
+        if descriptors[0].revents != 0 { drainWake() }
         let time = now
         var gone: Set<CInt> = []
         broker.core.withLock { core in
             core.passTime(to: time)
             for (index, client) in clients.enumerated() {
                 client.session.passTime(to: time)
-                if descriptors[index + 2].revents != 0, !receive(client) { gone.insert(client.descriptor) }
+                if descriptors[index + firstClient].revents != 0, !receive(client) { gone.insert(client.descriptor) }
             }
             // An alarm that is over, or what another client did, may concern any of them.
             for client in clients { client.session.read() }
@@ -111,7 +128,7 @@ final class LoopbackServer: @unchecked Sendable {
         }
         if !gone.isEmpty { remove(gone) }
         broker.changes.note()
-        if descriptors[0].revents != 0 { accept(at: time) }
+        for node in listeners.indices where descriptors[1 + node].revents != 0 { accept(on: node, at: time) }
     }
 
     private var timeout: CInt {
@@ -129,16 +146,18 @@ final class LoopbackServer: @unchecked Sendable {
         while unsafe Glibc.read(wake.read, &bytes, bytes.count) > 0 {}
     }
 
-    private func accept(at time: Int64) {
-        let descriptor = Glibc.accept(listener, nil, nil)
+    private func accept(on node: Int, at time: Int64) {
+        let descriptor = Glibc.accept(listeners[node], nil, nil)
         guard descriptor >= 0 else { return }
-        guard Self.becomesNonBlocking(descriptor) else {
+        let isUp = broker.core.withLock { $0.model.nodes[node].isUp }
+        // A port that is given up could be another process's by the time the node starts again.
+        guard isUp, Self.becomesNonBlocking(descriptor) else {
             Glibc.close(descriptor)
             return
         }
         var one: CInt = 1
         _ = unsafe setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<CInt>.size))
-        let session = broker.core.withLock { core in ServerSession(broker: core.model, clock: time) }
+        let session = broker.core.withLock { core in ServerSession(broker: core.model, clock: time, node: node) }
         clients.append(Client(descriptor: descriptor, session: session))
     }
 

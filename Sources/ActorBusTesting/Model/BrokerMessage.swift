@@ -6,11 +6,16 @@ struct BrokerMessage {
     var number: UInt64
     /// Where it was published last, by a client or by a dead-lettering queue.
     var exchange: String
+    /// The routing key, and those of the headers `CC` and `BCC`.
     var routingKeys: [String]
+    /// How many of them, at the end, are of the header `BCC`, which nobody is told of.
+    var blindKeyCount = 0
     var properties: MessageProperties
     /// The properties as the publisher wrote them, which are relayed untouched; nil once the broker has changed them.
     var encodedProperties: [UInt8]?
     var body: [UInt8]
+    /// Whether a header was taken out, which leaves a table even where it was the only one.
+    var hasLostHeader = false
     /// What the broker itself remembers of its deaths (``RabbitMQVersion/keepsDeathsItself``), the last first.
     var deaths: [Death] = []
     var firstDeath: Death?
@@ -42,12 +47,13 @@ struct BrokerMessage {
         }
     }
 
-    /// The properties for a delivery, with what the broker adds.
-    func delivered(with counts: FieldTable) -> (properties: MessageProperties, encoded: [UInt8]?) {
-        guard !counts.isEmpty else { return (properties, encodedProperties) }
-        var properties = properties
-        for (name, value) in counts { properties.headers[name] = value }
-        return (properties, nil)
+    /// The content for a delivery, with the headers that the broker adds.
+    func content(with counts: FieldTable = [:]) -> Content {
+        var content = Content(properties, encodedProperties, body, keepsEmptyHeaders: hasLostHeader)
+        guard !counts.isEmpty else { return content }
+        for (name, value) in counts { content.properties.headers[name] = value }
+        content.encodedProperties = nil
+        return content
     }
 }
 

@@ -13,18 +13,27 @@ final class BrokerModel {
     var epoch: Int64
     private(set) var hosts: [String: VirtualHost] = [:]
     var users: [String: BrokerUser] = [:]
-    private(set) var alarms: Set<Alarm> = []
+    var alarms: Set<Alarm> = []
+    var nodes: [NodeModel]
+    /// How long a durable queue takes to write to disk, in milliseconds. Confirms wait for it.
+    var syncTime: Int64 = 0
     /// How long a delivery may wait for its settlement, in milliseconds; nil for no limit.
     var consumerTimeout: Int64? = 1_800_000
+    /// The largest body, in bytes.
+    var maximumMessageSize: Int
     var record = BrokerRecord()
-    private var connections: [ConnectionModel] = []
+    private(set) var connections: [ConnectionModel] = []
     private var connectionCount: UInt64 = 0
     private var nameCount: UInt64 = 0
     private var messageCount: UInt64 = 0
+    private var consumerCount: UInt64 = 0
+    private var publisherCount: UInt64 = 0
 
-    init(version: RabbitMQVersion, epoch: Int64) {
+    init(version: RabbitMQVersion, epoch: Int64, nodes count: Int = 1) {
         self.version = version
+        nodes = (1...max(1, count)).map { NodeModel(name: "rabbit@node-\($0)") }
         self.epoch = epoch
+        maximumMessageSize = version.maximumMessageSize
         addHost("/")
         users["guest"] = BrokerUser(name: "guest", password: "guest", permissions: ["/": .init()])
     }
@@ -39,7 +48,7 @@ final class BrokerModel {
 
     /// A connection for a user who is logged in; throws 530 where the virtual host is not for him.
     func connect(
-        user: BrokerUser, host name: String, channelMax: UInt16, capabilities: FieldTable,
+        user: BrokerUser, host name: String, channelMax: UInt16, capabilities: FieldTable, node: Int = 0,
         output: @escaping (ServerMethod, UInt16, Content?) -> Void
     ) throws(ReplyError) -> ConnectionModel {
         guard let host = hosts[name] else { throw ReplyError(.notAllowed, "vhost \(name) not found") }
@@ -48,7 +57,7 @@ final class BrokerModel {
         }
         connectionCount += 1
         let connection = ConnectionModel(
-            number: connectionCount, broker: self, user: user, host: host, channelMax: channelMax,
+            number: connectionCount, broker: self, user: user, host: host, node: node, channelMax: channelMax,
             capabilities: capabilities, output: output)
         connections.append(connection)
         return connection
@@ -69,13 +78,22 @@ final class BrokerModel {
         for connection in connections { connection.alarmsAreOver() }
     }
 
+    /// Takes from all channels what a queue has handed out and nobody has settled.
+    func takeUnsettled(of queue: QueueModel) -> [QueueEntry] {
+        connections.flatMap { $0.sortedChannels.flatMap { $0.lose(queue) } }
+    }
+
+    var sortedHosts: [VirtualHost] { hosts.values.sorted { $0.name < $1.name } }
+
     // MARK: Time
 
-    /// When something happens by itself: a message or a queue expires, a delivery has waited too long.
+    /// When something happens by itself: a message or a queue expires, a delivery has waited too long, a confirm is due.
     var nextDeadline: Int64? {
         var all: [Int64] = []
         for host in hosts.values { all += host.queues.values.compactMap(\.nextDeadline) }
-        for connection in connections { all += connection.sortedChannels.compactMap(\.nextDeadline) }
+        for connection in connections where isServing(connection.node) {
+            all += connection.sortedChannels.compactMap(\.nextDeadline)
+        }
         return all.min()
     }
 
@@ -83,15 +101,27 @@ final class BrokerModel {
     func advance(to time: Int64) {
         while let deadline = nextDeadline, deadline <= time {
             now = max(now, deadline)
-            for host in hosts.values.sorted(by: { $0.name < $1.name }) {
+            for host in sortedHosts {
                 for queue in host.sortedQueues where !queue.isDeleted { queue.passTime() }
             }
-            for connection in connections { for channel in connection.sortedChannels { channel.passTime() } }
+            for connection in connections where isServing(connection.node) {
+                for channel in connection.sortedChannels { channel.passTime() }
+            }
         }
         now = max(now, time)
     }
 
     // MARK: Names
+
+    func nextConsumerNumber() -> UInt64 {
+        consumerCount += 1
+        return consumerCount
+    }
+
+    func nextPublisherNumber() -> UInt64 {
+        publisherCount += 1
+        return publisherCount
+    }
 
     func nextMessageNumber() -> UInt64 {
         messageCount += 1

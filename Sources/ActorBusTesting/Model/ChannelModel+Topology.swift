@@ -45,6 +45,7 @@ extension ChannelModel {
         let name = Self.name(declare.exchange)
         if declare.passive {
             try refuseDefault(name)
+            try connection.checkAny(name, resource: host.exchangeResource(name), host: host)
             _ = try host.exchange(name)
         } else {
             guard let kind = ExchangeModel.Kind(rawValue: declare.type) else {
@@ -82,6 +83,7 @@ extension ChannelModel {
         if name.hasPrefix("amq.rabbitmq.reply-to") { throw .notSimulated("direct reply-to") }
         let queue: QueueModel
         if declare.passive {
+            try connection.checkAny(name, resource: host.queueResource(name), host: host)
             queue = try host.queue(name)
             try connection.checkOwner(of: queue, strict: false, exclusive: false)
         } else {
@@ -100,13 +102,14 @@ extension ChannelModel {
             try connection.check(.configure, queue: name, host: host)
             let durable = declare.durable && !declare.exclusive
             if let known = host.queues[name] {
+                if known.availability == .away { throw known.absence }
                 try connection.checkOwner(of: known, strict: true, exclusive: declare.exclusive)
                 try Equivalence.check("durable", of: known.resource, is: known.durable, asked: durable)
                 try Equivalence.check(
                     "auto_delete", of: known.resource, is: known.autoDelete, asked: declare.autoDelete)
                 try Equivalence.check(
-                    arguments: QueueArguments.known(to: known.options.kind), of: known.resource, is: known.arguments,
-                    asked: arguments)
+                    arguments: QueueArguments.known(to: known.options.kind, in: broker.version), of: known.resource,
+                    is: known.arguments, asked: arguments)
                 queue = known
             } else {
                 queue = try new(name, declare, durable: durable, arguments: arguments, host: host)
@@ -141,7 +144,8 @@ extension ChannelModel {
         }
         return QueueModel(
             name: name, virtualHost: host, durable: durable, autoDelete: declare.autoDelete,
-            owner: declare.exclusive ? connection.number : nil, arguments: arguments, options: options)
+            owner: declare.exclusive ? connection.number : nil, arguments: arguments, options: options,
+            node: connection.node)
     }
 
     private func delete(
@@ -150,6 +154,7 @@ extension ChannelModel {
         try connection.check(.configure, queue: name, host: host)
         var count = 0
         if let queue = host.queues[name] {
+            if queue.availability == .away { throw queue.absence }
             try connection.checkOwner(of: queue, strict: false, exclusive: false)
             if queue.options.kind == .quorum, ifUnused || ifEmpty {
                 let flag = ifUnused ? "if-unused" : "if-empty"

@@ -11,9 +11,17 @@ final class ChannelModel {
     var lastQueue = ""
     private(set) var isConfirming = false
     private var publishSequence: UInt64 = 0
+    /// Publishes whose confirm is still out, in their order.
+    private var unconfirmed: [Unconfirmed] = []
+    /// What the client has said while the channel waited for a queue.
+    private var waiting: [Incoming] = []
+    /// When the channel waits no longer.
+    private var waitEnd: Int64?
     private var nextDeliveryTag: UInt64 = 1
     private var unsettled: [Unsettled] = []
     private var consumers: [String: (consumer: QueueConsumer, queue: QueueModel)] = [:]
+    /// Who it is to the quorum queues that it publishes to.
+    let publisher: UInt64
 
     /// A delivery that waits for its settlement.
     struct Unsettled {
@@ -23,20 +31,90 @@ final class ChannelModel {
         /// Nil for what basic.get took.
         var consumer: QueueConsumer?
         var since: Int64
+        /// Given back already, since it was not settled in time; the client may settle it still.
+        var isLate = false
+    }
+
+    /// What a client has said.
+    struct Incoming {
+        var method: ClientMethod
+        var number: UInt32
+        var content: BrokerMessage?
+    }
+
+    private struct Unconfirmed {
+        var sequence: UInt64
+        /// Queues that are silent.
+        var silentQueues: Int
+        /// When the others have it on disk.
+        var syncedAt: Int64
+        var isRefused: Bool
+        /// The classic queues that have it.
+        var queues: [String]
     }
 
     init(number: UInt16, connection: ConnectionModel) {
         self.number = number
         self.connection = connection
+        publisher = connection.broker.nextPublisherNumber()
     }
 
     var broker: BrokerModel { connection.broker }
-    var unsettledCount: Int { unsettled.count }
+
+    /// What a queue has handed out here and waits for, in the order of its delivery.
+    func unsettled(of queue: QueueModel) -> [QueueEntry] {
+        unsettled.filter { $0.queue === queue && !$0.isLate }.map(\.entry)
+    }
 
     func send(_ method: ServerMethod) { connection.send(method, on: number) }
 
+    /// Does what a client says, or waits with it while a queue that it is about is silent.
+    func receive(_ incoming: Incoming) {
+        if !waiting.isEmpty || mustWait(for: incoming) {
+            waiting.append(incoming)
+        } else {
+            perform(incoming)
+        }
+    }
+
+    private func perform(_ incoming: Incoming) {
+        do {
+            try handle(incoming.method, content: incoming.content, host: connection.host)
+        } catch {
+            connection.refuse(error, method: incoming.number, on: self)
+        }
+    }
+
+    private func mustWait(for incoming: Incoming) -> Bool {
+        guard state == .open, connection.closeError == nil, let queue = queue(of: incoming.method) else { return false }
+        guard let patience = queue.patience else { return true }
+        if patience > 0, waitEnd == nil { waitEnd = broker.now + patience }
+        return patience > 0
+    }
+
+    /// The queue whose word a method waits for.
+    private func queue(of method: ClientMethod) -> QueueModel? {
+        let name: String
+        switch method {
+        case .queueDeclare(let declare): name = declare.queue
+        case .queuePurge(let queue, _), .queueDelete(let queue, _, _, _), .basicGet(let queue, _): name = queue
+        case .basicConsume(let consume): name = consume.queue
+        default: return nil
+        }
+        return connection.host.queues[name.isEmpty ? lastQueue : name]
+    }
+
+    /// Goes on, where a queue that the channel had waited for is there again.
+    func resume() {
+        while let next = waiting.first, !mustWait(for: next) {
+            waiting.removeFirst()
+            waitEnd = nil
+            perform(next)
+        }
+    }
+
     /// Does what the method says. `content` is there for basic.publish.
-    func handle(_ method: ClientMethod, content: BrokerMessage?, host: VirtualHost) throws(ReplyError) {
+    private func handle(_ method: ClientMethod, content: BrokerMessage?, host: VirtualHost) throws(ReplyError) {
         switch (state, method) {
         case (.new, .channelOpen):
             state = .open
@@ -67,24 +145,25 @@ final class ChannelModel {
             send(.basicQosOk)
         case .basicConsume(let consume): try self.consume(consume, host: host)
         case .basicCancel(let consumerTag, let noWait): cancel(consumerTag, noWait: noWait)
-        case .basicCancelOk, .channelFlowOk: break
+        case .basicCancelOk(let consumerTag): cancel(consumerTag, noWait: true)
+        case .channelFlowOk: break
         case .basicGet(let queue, let noAck): try get(queue, noAck: noAck, host: host)
         case .basicAck(let tag, let multiple):
-            for group in try take(tag, multiple: multiple) {
+            for group in settlable(try take(tag, multiple: multiple)) {
                 broker.record.settled(group, as: .acknowledged)
-                group[0].queue.acknowledge(group.count, of: group[0].consumer)
+                group[0].queue.acknowledge(group.map(\.entry), of: group[0].consumer)
             }
         case .basicNack(let tag, let multiple, let requeue):
-            settle(try take(tag, multiple: multiple), requeue: requeue, .nack)
+            settle(settlable(try take(tag, multiple: multiple)), requeue: requeue, .nack)
         case .basicReject(let tag, let requeue):
-            settle(try take(tag, multiple: false), requeue: requeue, .reject)
+            settle(settlable(try take(tag, multiple: false)), requeue: requeue, .reject)
         case .basicRecover(let requeue), .basicRecoverAsync(let requeue):
             if !requeue { throw ReplyError(.notImplemented, "requeue=false") }
             let all = unsettled
             unsettled = []
             // A channel hands out what queues send it only after it has answered.
             if case .basicRecover = method { send(.basicRecoverOk) }
-            settle(Self.grouped(all), requeue: true, .recover)
+            settle(settlable(Self.grouped(all)), requeue: true, .recover)
         case .channelFlow(let active):
             if !active { throw ReplyError(.notImplemented, "active=false") }
             send(.channelFlowOk(active: true))
@@ -108,6 +187,7 @@ final class ChannelModel {
 
     /// Ends the consumers and gives back what is unsettled.
     func letGo() {
+        unconfirmed = []
         endConsumers()
         returnUnsettled()
     }
@@ -119,9 +199,10 @@ final class ChannelModel {
     }
 
     func returnUnsettled() {
-        let entries = unsettled
+        let entries = unsettled.filter { !$0.isLate }
         unsettled = []
-        for group in Self.grouped(entries) {
+        for queue in connection.host.sortedQueues { queue.forget(publisher: publisher) }
+        for group in Self.grouped(entries, byRegistration: broker.version.numbersConsumers) {
             broker.record.settled(group, as: .returned)
             group[0].queue.takeBack(group.map(\.entry), of: group[0].consumer, because: .channelGone)
         }
@@ -132,10 +213,12 @@ final class ChannelModel {
     private func publish(
         _ content: BrokerMessage, to exchangeName: String, routingKey: String, mandatory: Bool, host: VirtualHost
     ) throws(ReplyError) {
-        let limit = broker.version.maximumMessageSize
+        let limit = broker.maximumMessageSize
         if content.body.count > limit {
+            let largest = RabbitMQVersion.largestMessageSize
             throw .preconditionFailed(
-                "message size \(content.body.count) is larger than configured max size \(limit)")
+                "message size \(content.body.count) is larger than \(limit == largest ? "" : "configured ")max size \(limit)"
+            )
         }
         try connection.check(.write, exchange: exchangeName, host: host)
         let exchange = try host.exchange(exchangeName)
@@ -147,19 +230,18 @@ final class ChannelModel {
             throw .preconditionFailed(
                 "user_id property set to '\(user)' but authenticated user was '\(connection.user.name)'")
         }
-        if content.properties.headers["CC"] != nil || content.properties.headers["BCC"] != nil {
-            throw .notSimulated("the header CC or BCC")
-        }
         var message = content
         message.number = broker.nextMessageNumber()
         message.exchange = exchangeName
-        message.routingKeys = [routingKey]
-        let queues = host.route(message)
-        if message.properties.priority != nil, broker.version != .threeTen,
-            queues.contains(where: { $0.options.kind == .quorum })
-        {
-            throw .notSimulated("a priority in a quorum queue of RabbitMQ \(broker.version.rawValue)")
+        let blindKeys = try Self.keys(in: "BCC", of: content)
+        message.routingKeys = [routingKey] + (try Self.keys(in: "CC", of: content)) + blindKeys
+        message.blindKeyCount = blindKeys.count
+        if message.properties.headers["BCC"] != nil {
+            message.properties.headers["BCC"] = nil
+            message.encodedProperties = nil
+            message.hasLostHeader = true
         }
+        let queues = host.route(message)
         if isConfirming { publishSequence += 1 }
         let sequence = publishSequence
         if queues.isEmpty, mandatory {
@@ -167,16 +249,85 @@ final class ChannelModel {
                 .basicReturn(
                     replyCode: ReplyCode.noRoute.rawValue, replyText: ReplyCode.noRoute.name, exchange: exchangeName,
                     routingKey: routingKey),
-                on: number, content: Content(message.properties, message.encodedProperties, message.body))
+                on: number, content: message.content())
         }
         broker.record.published(message, queues: queues.map(\.name))
-        var isRefused = false
-        for queue in queues where !queue.publish(message) { isRefused = true }
-        if isConfirming {
-            send(
-                isRefused
-                    ? .basicNack(deliveryTag: sequence, multiple: false)
-                    : .basicAck(deliveryTag: sequence, multiple: false))
+        var confirm = Unconfirmed(
+            sequence: sequence, silentQueues: 0, syncedAt: broker.now, isRefused: false,
+            queues: queues.filter { !$0.isQuorum }.map(\.name))
+        let isPersistent = message.properties.deliveryMode == .persistent
+        for queue in queues {
+            let acceptance = queue.publish(message, from: publisher) { [weak self] isTaken in
+                self?.queueHasSpoken(of: sequence, isTaken)
+            }
+            switch acceptance {
+            case .taken:
+                if queue.isQuorum || queue.durable && isPersistent { confirm.syncedAt = broker.now + broker.syncTime }
+            case .refused: confirm.isRefused = true
+            case .held: confirm.silentQueues += 1
+            }
+        }
+        guard isConfirming else { return }
+        if confirm.silentQueues == 0, confirm.isRefused || confirm.syncedAt <= broker.now {
+            send(self.confirm(confirm, multiple: false))
+        } else {
+            unconfirmed.append(confirm)
+        }
+    }
+
+    private func confirm(_ publish: Unconfirmed, multiple: Bool) -> ServerMethod {
+        publish.isRefused
+            ? .basicNack(deliveryTag: publish.sequence, multiple: multiple)
+            : .basicAck(deliveryTag: publish.sequence, multiple: multiple)
+    }
+
+    /// A queue that was silent has said what became of a message.
+    private func queueHasSpoken(of sequence: UInt64, _ isTaken: Bool) {
+        guard let index = unconfirmed.firstIndex(where: { $0.sequence == sequence }) else { return }
+        unconfirmed[index].silentQueues -= 1
+        unconfirmed[index].isRefused = unconfirmed[index].isRefused || !isTaken
+        unconfirmed[index].syncedAt = broker.now + broker.syncTime
+        sendConfirms()
+    }
+
+    /// Sends the confirms that are due: those before the first that is still out with one `multiple`, as RabbitMQ does.
+    private func sendConfirms() {
+        let now = broker.now
+        func isDue(_ publish: Unconfirmed) -> Bool {
+            publish.silentQueues == 0 && (publish.isRefused || publish.syncedAt <= now)
+        }
+        let due = unconfirmed.filter(isDue)
+        unconfirmed.removeAll(where: isDue)
+        let first = (unconfirmed + due.filter(\.isRefused)).map(\.sequence).min() ?? .max
+        let together = due.filter { $0.sequence < first }
+        if let last = together.last { send(confirm(last, multiple: together.count > 1)) }
+        for publish in due where publish.sequence >= first { send(confirm(publish, multiple: false)) }
+    }
+
+    /// A classic queue's node is killed: takes what it has handed out here, which may be settled still, without effect.
+    /// What it has not confirmed it never will.
+    func lose(_ queue: QueueModel) -> [QueueEntry] {
+        var entries: [QueueEntry] = []
+        for index in unsettled.indices where unsettled[index].queue === queue && !unsettled[index].isLate {
+            unsettled[index].isLate = true
+            entries.append(unsettled[index].entry)
+        }
+        for index in unconfirmed.indices where unconfirmed[index].queues.contains(queue.name) {
+            unconfirmed[index].isRefused = true
+        }
+        sendConfirms()
+        return entries
+    }
+
+    /// Further routing keys, which a header names.
+    private static func keys(in header: String, of message: BrokerMessage) throws(ReplyError) -> [String] {
+        switch message.properties.headers[header] {
+        case nil: return []
+        case .array(let values)?:
+            return values.compactMap { if case .string(let key) = $0 { key } else { nil } }
+        case let value?:
+            throw .preconditionFailed(
+                "invalid message: {unacceptable_type_in_header,\"\(header)\",\(ErlangTerm.typeName(value))}")
         }
     }
 
@@ -206,9 +357,11 @@ final class ChannelModel {
         try connection.check(.read, queue: name, host: host)
         let queue = try connection.accessible(name, host: host)
         let priority = try Self.priority(consume.arguments, resource: queue.resource)
+        let timeout = try Self.timeout(consume.arguments, of: queue)
         let tag = consume.consumerTag.isEmpty ? broker.nextName("amq.ctag-") : consume.consumerTag
         let consumer = QueueConsumer(
-            tag: tag, channel: self, noAck: consume.noAck, prefetch: prefetch, priority: priority)
+            number: broker.nextConsumerNumber(), tag: tag, channel: self, noAck: consume.noAck, prefetch: prefetch,
+            priority: priority, timeout: timeout)
         let isAnswered = !consume.noWait
         try queue.add(consumer, exclusive: consume.exclusive) {
             consumers[tag] = (consumer, queue)
@@ -223,6 +376,29 @@ final class ChannelModel {
                 "invalid arg 'x-priority' for \(resource): \"expected integer, got \(ErlangTerm.typeName(value))\"")
         }
         return priority
+    }
+
+    /// How long a delivery to a consumer may wait for its settlement, where its queue sees to that.
+    private static func timeout(_ arguments: FieldTable, of queue: QueueModel) throws(ReplyError) -> Int64? {
+        let version = queue.broker.version
+        guard version.queuesHaveConsumerTimeouts else { return nil }
+        let value = arguments["x-consumer-timeout"]
+        guard queue.isQuorum else {
+            guard value == nil else {
+                throw .preconditionFailed(
+                    "invalid arg 'x-consumer-timeout' for \(queue.resource) of queue type rabbit_classic_queue")
+            }
+            return nil
+        }
+        guard let value else { return queue.options.consumerTimeout ?? queue.broker.consumerTimeout }
+        func invalid(_ reason: String) -> ReplyError {
+            .preconditionFailed("invalid arg 'x-consumer-timeout' for \(queue.resource): \(reason)")
+        }
+        guard let timeout = ErlangTerm.integer(value) else {
+            throw invalid("\"expected integer, got \(ErlangTerm.typeName(value))\"")
+        }
+        if timeout < 0 { throw invalid("{value_negative,\(timeout)}") }
+        return timeout
     }
 
     private func cancel(_ tag: String, noWait: Bool) {
@@ -241,12 +417,11 @@ final class ChannelModel {
     func deliver(_ entry: QueueEntry, to consumer: QueueConsumer, from queue: QueueModel) {
         let tag = nextTag()
         let message = entry.message
-        let (properties, encoded) = message.delivered(with: queue.counts(of: entry))
         connection.send(
             .basicDeliver(
                 consumerTag: consumer.tag, deliveryTag: tag, redelivered: entry.wasDelivered,
                 exchange: message.exchange, routingKey: message.routingKey),
-            on: number, content: Content(properties, encoded, message.body))
+            on: number, content: message.content(with: queue.counts(of: entry)))
         keep(entry, tag: tag, queue: queue, consumer: consumer, noAck: consumer.noAck)
     }
 
@@ -263,12 +438,11 @@ final class ChannelModel {
         guard let entry = queue.get(noAck: noAck) else { return send(.basicGetEmpty) }
         let tag = nextTag()
         let message = entry.message
-        let (properties, encoded) = message.delivered(with: queue.counts(of: entry, forGet: true))
         connection.send(
             .basicGetOk(
                 deliveryTag: tag, redelivered: entry.wasDelivered, exchange: message.exchange,
                 routingKey: message.routingKey, messages: UInt32(queue.readyCount)),
-            on: number, content: Content(properties, encoded, message.body))
+            on: number, content: message.content(with: queue.counts(of: entry, forGet: true)))
         keep(entry, tag: tag, queue: queue, consumer: nil, noAck: noAck)
     }
 
@@ -300,10 +474,15 @@ final class ChannelModel {
     }
 
     /// In the order in which RabbitMQ settles: by queue; what basic.get took, one by one; then by consumer.
-    private static func grouped(_ entries: [Unsettled]) -> [[Unsettled]] {
-        var groups: [(key: (String, UInt64, String), entries: [Unsettled])] = []
+    ///
+    /// A quorum queue takes back what a channel leaves behind by consumer first where it numbers them.
+    private static func grouped(_ entries: [Unsettled], byRegistration: Bool = false) -> [[Unsettled]] {
+        var groups: [(key: (String, UInt64, UInt64, String), entries: [Unsettled])] = []
         for entry in entries {
-            let key = (entry.queue.name, entry.consumer == nil ? entry.tag : .max, entry.consumer?.tag ?? "")
+            let isByNumber = byRegistration && entry.queue.isQuorum
+            let turn = entry.consumer == nil ? entry.tag : isByNumber ? 0 : .max
+            let consumer = isByNumber ? (entry.consumer?.number ?? 0, "") : (0, entry.consumer?.tag ?? "")
+            let key = (entry.queue.name, turn, consumer.0, consumer.1)
             if let index = groups.firstIndex(where: { $0.key == key && $0.entries[0].queue === entry.queue }) {
                 groups[index].entries.append(entry)
             } else {
@@ -325,40 +504,84 @@ final class ChannelModel {
         }
     }
 
-    // MARK: Time
-
-    /// When the oldest delivery has waited too long for its settlement.
-    var nextDeadline: Int64? {
-        guard let timeout = broker.consumerTimeout else { return nil }
-        return unsettled.first { isTimed($0) }.map { $0.since + timeout }
-    }
-
-    func passTime() {
-        guard state == .open, let deadline = nextDeadline, deadline <= broker.now,
-            let timeout = broker.consumerTimeout
-        else { return }
-        switch broker.version.consumerTimeout {
-        case .closesChannel:
-            let advice = "This timeout value can be configured, see consumers doc guide to learn more"
-            close(
-                for: .preconditionFailed(
-                    "delivery acknowledgement on channel \(number) timed out. Timeout value used: \(timeout) ms. "
-                        + advice),
-                method: 0)
-        case .cancelsQuorumConsumer:
-            guard let late = unsettled.first(where: { isTimed($0) }), let consumer = late.consumer else { return }
-            let entries = unsettled.filter { $0.consumer === consumer }
-            unsettled.removeAll { $0.consumer === consumer }
-            consumerIsGone(consumer)
-            late.queue.remove { $0 === consumer }
-            late.queue.takeBack(entries.map(\.entry), of: consumer, because: .consumerTimeout)
+    /// Of what the client settles, what it has not settled too late.
+    private func settlable(_ groups: [[Unsettled]]) -> [[Unsettled]] {
+        groups.compactMap { group in
+            let late = group.filter(\.isLate)
+            if !late.isEmpty, let consumer = group[0].consumer {
+                group[0].queue.settleLate(late.map(\.tag), of: consumer)
+            }
+            let rest = group.filter { !$0.isLate }
+            return rest.isEmpty ? nil : rest
         }
     }
 
-    private func isTimed(_ entry: Unsettled) -> Bool {
+    // MARK: Time
+
+    /// When a delivery has waited too long for its settlement.
+    var nextDeadline: Int64? {
+        let sync = unconfirmed.filter { $0.silentQueues == 0 }.map(\.syncedAt).min()
+        return [waitEnd, sync, deliveryDeadline].compactMap { $0 }.min()
+    }
+
+    private var deliveryDeadline: Int64? {
+        guard state == .open else { return nil }
         switch broker.version.consumerTimeout {
-        case .closesChannel: true
-        case .cancelsQuorumConsumer: entry.queue.options.kind == .quorum && entry.consumer != nil
+        case .closesChannel:
+            guard let timeout = broker.consumerTimeout else { return nil }
+            return unsettled.first.map { $0.since + timeout }
+        case .cancelsQuorumConsumer: return unsettled.compactMap { Self.deadline(of: $0) }.min()
+        }
+    }
+
+    func passTime() {
+        if let waitEnd, waitEnd <= broker.now { giveUp() }
+        sendConfirms()
+        guard let deadline = deliveryDeadline, deadline <= broker.now else { return }
+        switch broker.version.consumerTimeout {
+        case .closesChannel: close(for: timedOut(broker.consumerTimeout ?? 0), method: 0)
+        case .cancelsQuorumConsumer: giveBackWhatIsLate()
+        }
+    }
+
+    /// The channel has waited for a queue in vain.
+    private func giveUp() {
+        waitEnd = nil
+        guard !waiting.isEmpty else { return }
+        let late = waiting.removeFirst()
+        if let queue = queue(of: late.method) { connection.refuse(queue.absence, method: late.number, on: self) }
+        resume()
+    }
+
+    private func timedOut(_ timeout: Int64) -> ReplyError {
+        .preconditionFailed(
+            "delivery acknowledgement on channel \(number) timed out. Timeout value used: \(timeout) ms. "
+                + "This timeout value can be configured, see consumers doc guide to learn more")
+    }
+
+    private static func deadline(of entry: Unsettled) -> Int64? {
+        guard !entry.isLate, entry.queue.isQuorum else { return nil }
+        guard let consumer = entry.consumer else { return entry.queue.getTimeout.map { entry.since + $0 } }
+        return consumer.timeout.map { entry.since + $0 }
+    }
+
+    /// A quorum queue takes back what has not been settled in time, and tells the consumer to go. Its tag is taken, and
+    /// what it has is its own, until it has gone.
+    private func giveBackWhatIsLate() {
+        var late: [Unsettled] = []
+        for index in unsettled.indices {
+            guard let deadline = Self.deadline(of: unsettled[index]), deadline <= broker.now else { continue }
+            unsettled[index].isLate = true
+            late.append(unsettled[index])
+        }
+        for group in Self.grouped(late) {
+            let (queue, consumer) = (group[0].queue, group[0].consumer)
+            for entry in group { consumer?.late.insert(entry.tag) }
+            broker.record.settled(group, as: .returned)
+            queue.takeBack(group.map(\.entry), of: consumer, because: .consumerTimeout)
+            guard let consumer, consumers[consumer.tag]?.consumer === consumer, connection.wantsCancelNotifications
+            else { return close(for: timedOut(-1), method: 0) }
+            send(.basicCancel(consumerTag: consumer.tag))
         }
     }
 

@@ -5,11 +5,16 @@ struct Content {
     var properties: MessageProperties
     var encodedProperties: [UInt8]?
     var body: [UInt8]
+    /// Whether a header table that has become empty is written as such, and not left out.
+    var keepsEmptyHeaders: Bool
 
-    init(_ properties: MessageProperties, _ encodedProperties: [UInt8]?, _ body: [UInt8]) {
+    init(
+        _ properties: MessageProperties, _ encodedProperties: [UInt8]?, _ body: [UInt8], keepsEmptyHeaders: Bool = false
+    ) {
         self.properties = properties
         self.encodedProperties = encodedProperties
         self.body = body
+        self.keepsEmptyHeaders = keepsEmptyHeaders
     }
 }
 
@@ -19,6 +24,7 @@ final class ConnectionModel {
     let broker: BrokerModel
     let user: BrokerUser
     let host: VirtualHost
+    let node: Int
     let wantsCancelNotifications: Bool
     let wantsBlockedNotifications: Bool
     let channelMax: UInt16
@@ -31,13 +37,14 @@ final class ConnectionModel {
     private let output: (ServerMethod, UInt16, Content?) -> Void
 
     init(
-        number: UInt64, broker: BrokerModel, user: BrokerUser, host: VirtualHost, channelMax: UInt16,
+        number: UInt64, broker: BrokerModel, user: BrokerUser, host: VirtualHost, node: Int, channelMax: UInt16,
         capabilities: FieldTable, output: @escaping (ServerMethod, UInt16, Content?) -> Void
     ) {
         self.number = number
         self.broker = broker
         self.user = user
         self.host = host
+        self.node = node
         self.channelMax = channelMax
         self.output = output
         wantsCancelNotifications = capabilities["consumer_cancel_notify"] == .bool(true)
@@ -66,14 +73,15 @@ final class ConnectionModel {
             channel = ChannelModel(number: channelNumber, connection: self)
             channels[channelNumber] = channel
         }
-        do {
-            try channel.handle(method, content: content, host: host)
-        } catch {
-            if error.code.closesConnection {
-                close(for: error, method: method32)
-            } else {
-                channel.close(for: error, method: method32)
-            }
+        channel.receive(ChannelModel.Incoming(method: method, number: method32, content: content))
+    }
+
+    /// What a channel has done wrong closes it, or the whole connection.
+    func refuse(_ error: ReplyError, method: UInt32, on channel: ChannelModel) {
+        if error.code.closesConnection {
+            close(for: error, method: method)
+        } else {
+            channel.close(for: error, method: method)
         }
     }
 
@@ -133,6 +141,13 @@ final class ConnectionModel {
     func check(_ permission: Permission, exchange: String, host: VirtualHost) throws(ReplyError) {
         let name = exchange.isEmpty ? "amq.default" : exchange
         try check(permission, name, resource: host.exchangeResource(name), host: host)
+    }
+
+    /// Whether it may ask for a queue or an exchange.
+    func checkAny(_ name: String, resource: String, host: VirtualHost) throws(ReplyError) {
+        guard broker.version.passiveDeclarationsNeedAPermission else { return }
+        for permission in [Permission.read, .write] where user.may(permission, name, in: host.name) { return }
+        try check(.configure, name, resource: resource, host: host)
     }
 
     private func check(

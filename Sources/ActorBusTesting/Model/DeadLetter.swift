@@ -10,7 +10,8 @@ extension BrokerMessage {
         letter.encodedProperties = nil
         letter.properties.expiration = nil
         let death = Death(
-            queue: queue, reason: reason, count: 1, time: seconds, exchange: self.exchange, routingKeys: routingKeys,
+            queue: queue, reason: reason, count: 1, time: seconds, exchange: self.exchange,
+            routingKeys: Array(routingKeys.dropLast(blindKeyCount)),
             originalExpiration: properties.expiration)
         if version.keepsDeathsItself {
             letter.remember(death)
@@ -19,7 +20,10 @@ extension BrokerMessage {
             if routingKey != nil { letter.properties.headers["CC"] = nil }
         }
         letter.exchange = exchange
-        if let routingKey { letter.routingKeys = [routingKey] }
+        if let routingKey {
+            letter.routingKeys = [routingKey]
+            letter.blindKeyCount = 0
+        }
         return letter
     }
 

@@ -20,23 +20,29 @@ struct QueueArguments {
     var overflow = Overflow.dropHead
     var singleActiveConsumer = false
     var deliveryLimit: Int64?
+    /// The highest priority of a classic queue that has priorities.
+    var maxPriority: Int64?
+    /// How long a delivery may wait for its settlement, where the queue says so (quorum queues of RabbitMQ 4.3).
+    var consumerTimeout: Int64?
+    /// Whether a dead letter leaves the queue only once all queues that it goes to have confirmed it.
+    var keepsLettersUntilConfirmed = false
 
     /// The names that a type of queue knows, in the order in which RabbitMQ compares them.
-    static func known(to kind: Kind) -> [String] {
+    static func known(to kind: Kind, in version: RabbitMQVersion) -> [String] {
         switch kind {
         case .classic:
             [
                 "x-expires", "x-message-ttl", "x-dead-letter-exchange", "x-dead-letter-routing-key", "x-max-length",
                 "x-max-length-bytes", "x-max-priority", "x-overflow", "x-queue-mode", "x-queue-version",
                 "x-single-active-consumer", "x-queue-type", "x-queue-master-locator",
-            ]
+            ] + (version == .threeTen ? [] : ["x-queue-leader-locator"])
         case .quorum:
             [
                 "x-dead-letter-exchange", "x-dead-letter-routing-key", "x-dead-letter-strategy", "x-expires",
                 "x-max-length", "x-max-length-bytes", "x-max-in-memory-length", "x-max-in-memory-bytes", "x-overflow",
                 "x-single-active-consumer", "x-queue-type", "x-quorum-initial-group-size", "x-delivery-limit",
                 "x-message-ttl", "x-queue-leader-locator",
-            ]
+            ] + (version.queuesHaveConsumerTimeouts ? ofQuorumQueuesSince43 : [])
         }
     }
 
@@ -72,7 +78,7 @@ struct QueueArguments {
             default: throw invalid("x-queue-type", "\"unsupported queue type '\(type)'\"")
             }
         }
-        let known = Set(Self.known(to: kind))
+        let known = Set(Self.known(to: kind, in: version))
         func isKnown(_ name: String) -> Bool { known.contains(name) }
         if isKnown("x-expires") { expires = try integer("x-expires") { $0 == 0 ? "{value_zero,0}" : milliseconds($0) } }
         if isKnown("x-message-ttl") { messageTTL = try integer("x-message-ttl", milliseconds) }
@@ -86,7 +92,7 @@ struct QueueArguments {
         if isKnown("x-dead-letter-strategy"), let strategy = try text("x-dead-letter-strategy") {
             switch strategy {
             case "at-most-once": break
-            case "at-least-once": throw .notSimulated("the dead letter strategy at-least-once")
+            case "at-least-once": keepsLettersUntilConfirmed = true
             default: throw invalid("x-dead-letter-strategy", "invalid_dlx_strategy")
             }
         }
@@ -102,22 +108,40 @@ struct QueueArguments {
             }
             singleActiveConsumer = single
         }
+        if isKnown("x-max-priority") {
+            maxPriority = try integer("x-max-priority") {
+                notNegative($0) ?? ($0 > 255 ? "{max_value_exceeded,\($0)}" : nil)
+            }.map { max($0, version.leastMaxPriority) }
+        }
+        if isKnown("x-queue-version") {
+            _ = try integer("x-queue-version") {
+                notNegative($0) ?? (1...2 ~= $0 ? nil : "\"unsupported queue version '\($0)'\"")
+            }
+        }
+        if version.queuesHaveConsumerTimeouts {
+            consumerTimeout = try integer("x-consumer-timeout", notNegative)
+        }
         if isKnown("x-delivery-limit") { deliveryLimit = table["x-delivery-limit"].flatMap(ErlangTerm.integer) }
-        let ofOthers = Set(Self.known(to: .classic) + Self.known(to: .quorum) + Self.ofStreams).subtracting(known)
-        for name in table.keys.sorted() where ofOthers.contains(name) {
+        let all = Self.known(to: .classic, in: version) + Self.known(to: .quorum, in: version) + Self.ofStreams
+        let ofOthers = Set(all).subtracting(known)
+        for (name, _) in table where ofOthers.contains(name) {
             throw .preconditionFailed("invalid arg '\(name)' for \(resource) of queue type rabbit_\(kind)_queue")
         }
         for name in Self.notSimulated where table[name] != nil { throw .notSimulated("the argument \(name)") }
         guard kind == .quorum else { return }
-        if overflow != .dropHead { throw .notSimulated("x-overflow \(overflow.rawValue) on a quorum queue") }
+        // What a quorum queue does not know it takes for the default.
+        if overflow == .rejectPublishDLX { overflow = .dropHead }
+        if overflow == .dropHead || deadLetterExchange == nil { keepsLettersUntilConfirmed = false }
         if maxLengthBytes != nil, version.quorumQueuesCountPropertyBytes {
             throw .notSimulated("x-max-length-bytes on a quorum queue of RabbitMQ \(version.rawValue)")
         }
     }
 
-    private static let notSimulated = [
-        "x-max-priority", "x-queue-version", "x-consumer-timeout", "x-consumer-disconnected-timeout",
-        "x-max-in-memory-length", "x-max-in-memory-bytes", "x-delayed-retry-type",
+    private static let notSimulated = ["x-consumer-disconnected-timeout", "x-delayed-retry-type"]
+
+    private static let ofQuorumQueuesSince43 = [
+        "x-consumer-disconnected-timeout", "x-consumer-timeout", "x-delayed-retry-type", "x-delayed-retry-min",
+        "x-delayed-retry-max",
     ]
 
     private static let ofStreams = [

@@ -2,23 +2,38 @@ internal import ActorBus
 
 /// One consumer of a queue, on one channel.
 final class QueueConsumer {
+    /// In the order of their registration.
+    let number: UInt64
     let tag: String
     unowned let channel: ChannelModel
     let noAck: Bool
     /// How many deliveries it may have unsettled; zero for any number.
     let prefetch: Int
     let priority: Int64
+    /// How long its deliveries may wait for their settlement, in milliseconds; nil where the queue's type has no such
+    /// limit.
+    let timeout: Int64?
     var unsettled = 0
+    /// The delivery tags of what it has not settled in time. It gets nothing more until it has settled them.
+    var late: Set<UInt64> = []
+    /// The active consumer of a single active consumer queue, about to make room for one of a higher priority.
+    var isQuiescing = false
 
-    init(tag: String, channel: ChannelModel, noAck: Bool, prefetch: Int, priority: Int64) {
+    init(
+        number: UInt64, tag: String, channel: ChannelModel, noAck: Bool, prefetch: Int, priority: Int64, timeout: Int64?
+    ) {
+        self.number = number
         self.tag = tag
         self.channel = channel
         self.noAck = noAck
         self.prefetch = prefetch
         self.priority = priority
+        self.timeout = timeout
     }
 
-    var isFull: Bool { !noAck && prefetch > 0 && unsettled >= prefetch }
+    var isFull: Bool { !noAck && prefetch > 0 && unsettled >= prefetch || !late.isEmpty }
+    /// How many deliveries a quorum queue would hand out to it now.
+    var credit: Int { (prefetch > 0 ? prefetch : 2000) - unsettled }
 }
 
 /// Whose turn it is among the consumers of a queue: those of the highest priority one after the other, and of the

@@ -11,27 +11,50 @@ final class QueueModel {
     let arguments: FieldTable
     let options: QueueArguments
 
-    private var ready = Backlog()
+    var ready: Backlog
     /// What came back to a quorum queue, and goes out before everything else.
-    private var returned = Backlog()
-    private var readyBytes: Int64 = 0
+    var returned = Backlog()
+    var readyBytes: Int64 = 0
     private var nextPosition: UInt64 = 0
-    private(set) var rotation: ConsumerRotation
+    var rotation: ConsumerRotation
     /// The exclusive consumer, or the active one of a single active consumer queue.
-    private var holder: QueueConsumer?
-    private var hasHadConsumers = false
+    var holder: QueueConsumer?
+    var hasHadConsumers = false
     /// Consumers of a quorum queue that are cancelled and have deliveries unsettled.
-    private var cancelled: [QueueConsumer] = []
+    var cancelled: [QueueConsumer] = []
     /// Deliveries by basic.get, of a quorum queue, that are unsettled.
-    private var unsettledGets = 0
+    var unsettledGets = 0
     private var isRunning = false
-    private(set) var isDeleted = false
+    var isDeleted = false
     /// When the queue was last used, for `x-expires`.
-    private var lastUse: Int64
+    var lastUse: Int64
+    /// Those who have published to a quorum queue, and whether it has told them to stop.
+    private var stoppedPublishers: [UInt64: Bool] = [:]
+    /// Dead letters of a quorum queue that wait for their confirm.
+    var letters: DeadLetterOutbox
+    var isSendingLetters = false
+    /// The node of a classic queue, or of a quorum queue's leader.
+    var node: Int
+    /// The nodes that have a quorum queue, its first leader first.
+    let members: [Int]
+    /// What was published while the queue was silent.
+    var held: [HeldPublish] = []
+    /// Messages that are acknowledged, with the time at which that is on disk.
+    var fading: [(entry: QueueEntry, syncedAt: Int64)] = []
+
+    /// What becomes of a message that is published here.
+    enum Acceptance { case taken, refused, held }
+
+    struct HeldPublish {
+        var message: BrokerMessage
+        var publisher: UInt64
+        /// Takes whether the queue has taken it in the end.
+        var report: (Bool) -> Void
+    }
 
     init(
         name: String, virtualHost: VirtualHost, durable: Bool, autoDelete: Bool, owner: UInt64?,
-        arguments: FieldTable, options: QueueArguments
+        arguments: FieldTable, options: QueueArguments, node: Int
     ) {
         self.name = name
         self.virtualHost = virtualHost
@@ -40,8 +63,19 @@ final class QueueModel {
         self.owner = owner
         self.arguments = arguments
         self.options = options
+        let broker = virtualHost.broker
+        switch (options.kind, broker.version.quorumPriorities) {
+        case (.classic, _): ready = Backlog(lanes: Int(options.maxPriority ?? 0) + 1)
+        case (.quorum, .none): ready = Backlog()
+        case (.quorum, .twoToOne): ready = Backlog(lanes: 2, sharing: .twoToOne)
+        case (.quorum, .strict): ready = Backlog(lanes: 32)
+        }
         rotation = ConsumerRotation(leavesWhenFull: options.kind == .quorum)
-        lastUse = virtualHost.broker.now
+        lastUse = broker.now
+        self.node = node
+        let others = broker.nodes.indices.filter { $0 != node }
+        members = options.kind == .quorum ? [node] + others.prefix(2) : [node]
+        letters = DeadLetterOutbox(publisher: broker.nextPublisherNumber())
     }
 
     var resource: String { "queue '\(name)' in vhost '\(virtualHost.name)'" }
@@ -54,32 +88,68 @@ final class QueueModel {
         return active + cancelled.count + unsettledGets
     }
     var messages: [BrokerMessage] { returned.all.map(\.message) + ready.all.map(\.message) }
-    private var isQuorum: Bool { options.kind == .quorum }
-    private var broker: BrokerModel { virtualHost.broker }
+    var isQuorum: Bool { options.kind == .quorum }
+    var broker: BrokerModel { virtualHost.broker }
+
+    /// How long what basic.get took may wait for its settlement.
+    var getTimeout: Int64? { options.consumerTimeout ?? broker.consumerTimeout }
 
     func use() { lastUse = broker.now }
 
     // MARK: Messages in
 
-    /// Takes a message; false when the queue is full and refuses it.
-    func publish(_ message: BrokerMessage) -> Bool {
-        if wouldOverflow(message), options.overflow != .dropHead {
+    /// Takes a message, unless the queue refuses it. `publisher` is nil for what is sent with no wish for a confirm by
+    /// the broker itself, which a quorum queue never refuses. `report` is called later where the queue is silent now.
+    func publish(
+        _ message: BrokerMessage, from publisher: UInt64?, report: @escaping (Bool) -> Void = { _ in }
+    ) -> Acceptance {
+        if availability == .silent {
+            guard let publisher else { return .refused }
+            held.append(HeldPublish(message: message, publisher: publisher, report: report))
+            return .held
+        }
+        if let publisher, isStopped(publisher) { return .refused }
+        return take(message) ? .taken : .refused
+    }
+
+    /// Takes a message that no word to its publisher stands against; false when a classic queue is full and refuses it.
+    func take(_ message: BrokerMessage) -> Bool {
+        guard availability == .here else { return false }
+        if !isQuorum, wouldOverflow(message), options.overflow != .dropHead {
             if options.overflow == .rejectPublishDLX { deadLetter(message, .maxlen, failures: 0) }
             return false
         }
-        let lives = [options.messageTTL, message.timeToLive].compactMap { $0 }.min()
-        nextPosition += 1
-        let entry = QueueEntry(message, position: nextPosition, expiry: lives.map { broker.now + $0 })
-        // What goes straight to a consumer of a classic queue is new to it, whatever befell it elsewhere.
-        let isRedelivered = entry.wasDelivered
-        if !isQuorum { entry.wasDelivered = false }
-        ready.append(entry)
-        readyBytes += Int64(message.body.count)
-        run()
-        entry.wasDelivered = entry.wasDelivered || isRedelivered
-        dropWhatIsTooMuch()
-        dropWhatIsExpired()
+        change {
+            let entry = entry(of: message)
+            // What goes straight to a consumer of a classic queue is new to it, whatever befell it elsewhere.
+            let isRedelivered = entry.wasDelivered
+            if !isQuorum { entry.wasDelivered = false }
+            ready.append(entry)
+            readyBytes += Int64(message.body.count)
+            run()
+            entry.wasDelivered = entry.wasDelivered || isRedelivered
+            dropWhatIsTooMuch()
+            dropWhatIsExpired()
+        }
         return true
+    }
+
+    private func entry(of message: BrokerMessage) -> QueueEntry {
+        nextPosition += 1
+        var lives = [options.messageTTL, message.timeToLive].compactMap { $0 }.min()
+        // A message that is to live for no time lives long enough in a quorum queue to be handed out at once.
+        if isQuorum { lives = lives.map { max($0, 1) } }
+        let priority = message.properties.priority.map(Int.init)
+        let lane =
+            switch (options.kind, broker.version.quorumPriorities) {
+            case (.classic, _): min(priority ?? 0, Int(options.maxPriority ?? 0))
+            case (.quorum, .none): 0
+            case (.quorum, .twoToOne): (priority ?? 0) > 4 ? 1 : 0
+            case (.quorum, .strict): min(priority ?? 4, 31)
+            }
+        return QueueEntry(
+            message, position: nextPosition, lane: lane, expiry: lives.map { broker.now + $0 },
+            syncedAt: broker.now + broker.syncTime)
     }
 
     private func wouldOverflow(_ message: BrokerMessage) -> Bool {
@@ -88,7 +158,7 @@ final class QueueModel {
         return false
     }
 
-    private func dropWhatIsTooMuch() {
+    func dropWhatIsTooMuch() {
         guard options.overflow == .dropHead else { return }
         while options.maxLength.map({ Int64(readyCount) > $0 }) ?? false
             || options.maxLengthBytes.map({ readyBytes > $0 }) ?? false
@@ -98,31 +168,81 @@ final class QueueModel {
         }
     }
 
+    // MARK: Refusals of a quorum queue
+
+    /// A quorum queue takes what exceeds its limit, and then tells its publishers to stop, until it has shrunk to four
+    /// fifths of the limit.
+    func isStopped(_ publisher: UInt64) -> Bool {
+        guard isQuorum else { return false }
+        if let known = stoppedPublishers[publisher] { return known }
+        let isStopped = options.overflow == .rejectPublish && isOverLimit
+        stoppedPublishers[publisher] = isStopped
+        return isStopped
+    }
+
+    func forget(publisher: UInt64) { stoppedPublishers[publisher] = nil }
+
+    /// Does what changes a queue, and then what follows: publishers are told to stop or to go on, and dead letters leave.
+    func change(_ body: () -> Void) {
+        guard isQuorum, options.overflow == .rejectPublish else { return body() }
+        let wasLow = isLow
+        body()
+        if isOverLimit {
+            for publisher in stoppedPublishers.keys { stoppedPublishers[publisher] = true }
+        } else if !wasLow, isLow {
+            for publisher in stoppedPublishers.keys { stoppedPublishers[publisher] = false }
+        }
+        sendLetters()
+    }
+
+    private var isOverLimit: Bool {
+        options.maxLength.map { Int64(readyCount + letters.count) > $0 } ?? false
+            || options.maxLengthBytes.map { readyBytes + letters.bytes > $0 } ?? false
+    }
+
+    private var isLow: Bool {
+        func isLow(_ limit: Int64?, _ value: Int64) -> Bool {
+            // RabbitMQ computes with floating point here.
+            limit.map { value <= Int64(Double($0) * 0.8) } ?? true
+        }
+        guard options.maxLength != nil || options.maxLengthBytes != nil else { return false }
+        return isLow(options.maxLength, Int64(readyCount + letters.count))
+            && isLow(options.maxLengthBytes, readyBytes + letters.bytes)
+    }
+
     // MARK: Messages out
 
     /// The next message for basic.get.
     func get(noAck: Bool) -> QueueEntry? {
         use()
-        let entry = takeFirst()
-        if isQuorum, !noAck, entry != nil { unsettledGets += 1 }
-        if entry != nil { dropWhatIsExpired() }
+        var entry: QueueEntry?
+        change {
+            if isQuorum { dropWhatIsExpired() }
+            entry = takeFirst()
+            if isQuorum, !noAck, entry != nil { unsettledGets += 1 }
+            if entry != nil { dropWhatIsExpired() }
+        }
         return entry
     }
 
     func purge() -> Int {
-        let count = readyCount
-        ready.removeAll()
-        returned.removeAll()
-        readyBytes = 0
+        var count = readyCount
+        change {
+            ready.removeAll()
+            returned.removeAll()
+            readyBytes = 0
+            if broker.version.purgeTakesDeadLetters { count += letters.removeAll() }
+        }
         return count
     }
 
     /// Hands messages to the consumers while there are both.
     func run() {
         // A delivery can lead back here, through a dead letter or a cancelled consumer; the outer turn goes on with it.
-        guard !isRunning else { return }
+        guard !isRunning, availability == .here else { return }
         isRunning = true
         defer { isRunning = false }
+        if isQuorum { dropWhatIsExpired() }
         while !isDeleted, readyCount > 0, let consumer = nextConsumer(), let entry = takeFirst() {
             if !consumer.noAck { consumer.unsettled += 1 }
             rotation.tookMessage(consumer)
@@ -133,139 +253,14 @@ final class QueueModel {
 
     private func nextConsumer() -> QueueConsumer? {
         guard options.singleActiveConsumer else { return rotation.next() }
-        guard let holder, !holder.isFull else { return nil }
+        guard let holder, !holder.isFull, !holder.isQuiescing else { return nil }
         return holder
     }
 
-    private func takeFirst() -> QueueEntry? {
+    func takeFirst() -> QueueEntry? {
         guard let entry = returned.popFirst() ?? ready.popFirst() else { return nil }
         readyBytes -= Int64(entry.message.body.count)
         return entry
-    }
-
-    // MARK: Settlement
-
-    /// Why messages come back.
-    enum Return { case nack, reject, recover, channelGone, consumerTimeout }
-
-    func acknowledge(_ count: Int, of consumer: QueueConsumer?) {
-        guard !isDeleted else { return }
-        release(count, of: consumer)
-        run()
-    }
-
-    /// Takes messages back, given in the order of their delivery.
-    func takeBack(_ entries: [QueueEntry], of consumer: QueueConsumer?, because why: Return) {
-        guard !isDeleted, !entries.isEmpty else { return }
-        release(entries.count, of: consumer)
-        for entry in entries {
-            entry.wasDelivered = true
-            if countsAsFailure(why) { entry.failures += 1 }
-            if isQuorum {
-                entry.returns += 1
-                let counted = broker.version.limitCountsEveryReturn ? entry.returns : entry.failures
-                if let limit = deliveryLimit, counted > limit {
-                    deadLetter(entry, .deliveryLimit)
-                    continue
-                }
-                // Without a limit it is written anew, behind all others, but for what a channel leaves behind.
-                if deliveryLimit == nil, why != .channelGone { ready.append(entry) } else { returned.append(entry) }
-            } else {
-                ready.insertByPosition(entry)
-            }
-            readyBytes += Int64(entry.message.body.count)
-        }
-        if !isQuorum {
-            dropWhatIsTooMuch()
-            dropWhatIsExpired()
-        }
-        run()
-        if isQuorum {
-            dropWhatIsTooMuch()
-            dropWhatIsExpired()
-        }
-    }
-
-    func discard(_ entries: [QueueEntry], of consumer: QueueConsumer?, because why: Return) {
-        guard !isDeleted else { return }
-        release(entries.count, of: consumer)
-        for entry in entries {
-            if countsAsFailure(why) { entry.failures += 1 }
-            deadLetter(entry, .rejected)
-        }
-        run()
-    }
-
-    /// The headers with which a quorum queue hands a message out again.
-    func counts(of entry: QueueEntry, forGet isGet: Bool = false) -> FieldTable {
-        guard isQuorum else { return [:] }
-        let version = broker.version
-        // What a dead letter brings along is told until it has come back here.
-        let acquired = entry.returns > 0 ? entry.returns : entry.failures
-        let failed = version.tellsAcquiredCount ? entry.failures : acquired
-        var counts: FieldTable = [:]
-        if failed > 0 || isGet && version.getTellsZeroFailures { counts["x-delivery-count"] = .int64(failed) }
-        if acquired > 0, version.tellsAcquiredCount { counts["x-acquired-count"] = .int64(acquired) }
-        return counts
-    }
-
-    private var deliveryLimit: Int64? {
-        guard let limit = options.deliveryLimit else { return broker.version.defaultDeliveryLimit }
-        // From 4.0 on a negative limit is none; before, it lets nothing come back.
-        return limit < 0 && broker.version.defaultDeliveryLimit != nil ? nil : limit
-    }
-
-    private func countsAsFailure(_ why: Return) -> Bool {
-        switch why {
-        case .reject, .channelGone: true
-        case .nack, .recover, .consumerTimeout: broker.version.nackIsFailure
-        }
-    }
-
-    private func release(_ count: Int, of consumer: QueueConsumer?) {
-        if let consumer {
-            consumer.unsettled -= count
-            cancelled.removeAll { $0 === consumer && consumer.unsettled <= 0 }
-        } else if isQuorum {
-            unsettledGets -= count
-        }
-        rotation.readmit()
-    }
-
-    // MARK: Consumers
-
-    /// Throws 403 where another consumer is exclusive, or this one would be and is not alone. `start` answers the
-    /// client, before the first delivery.
-    func add(_ consumer: QueueConsumer, exclusive: Bool, start: () -> Void) throws(ReplyError) {
-        let inUse = ReplyError.accessRefused("\(resource) in exclusive use")
-        // Quorum queues know no exclusive consumers, and take them as any other.
-        let exclusive = exclusive && !isQuorum
-        if options.singleActiveConsumer {
-            if exclusive { throw inUse }
-        } else if holder != nil || exclusive && !rotation.isEmpty {
-            throw inUse
-        }
-        use()
-        hasHadConsumers = true
-        rotation.add(consumer)
-        if exclusive || options.singleActiveConsumer && holder == nil {
-            holder = consumer
-        }
-        start()
-        run()
-    }
-
-    /// Takes consumers away; deletes the queue where they were its last and it is to go with them.
-    func remove(where isGone: (QueueConsumer) -> Bool) {
-        let gone = rotation.all.filter(isGone)
-        guard !gone.isEmpty else { return }
-        rotation.remove(where: isGone)
-        if isQuorum { cancelled += gone.filter { $0.unsettled > 0 } }
-        if let current = holder, isGone(current) {
-            holder = options.singleActiveConsumer ? rotation.waiting.first ?? rotation.full.first : nil
-        }
-        use()
-        if autoDelete, hasHadConsumers, rotation.isEmpty { virtualHost.delete(self) } else { run() }
     }
 
     /// Ends the queue; its consumers are told, and what it held is gone.
@@ -274,7 +269,13 @@ final class QueueModel {
         let consumers = rotation.all
         rotation.remove { _ in true }
         holder = nil
-        _ = purge()
+        ready.removeAll()
+        returned.removeAll()
+        readyBytes = 0
+        _ = letters.removeAll()
+        let waiting = held
+        held = []
+        for publish in waiting { publish.report(true) }
         for consumer in consumers { consumer.channel.consumerIsGone(consumer) }
     }
 
@@ -282,42 +283,37 @@ final class QueueModel {
 
     /// When something happens here by itself.
     var nextDeadline: Int64? {
-        let expiry = (returned.first ?? ready.first)?.expiry
+        guard availability == .here else { return nil }
+        let heads =
+            isQuorum && broker.version.expiresInEveryPriority
+            ? [returned.first].compactMap { $0 } + ready.heads : [returned.first ?? ready.first].compactMap { $0 }
         let end = rotation.isEmpty ? options.expires.map { lastUse + $0 } : nil
-        return [expiry, end].compactMap { $0 }.min()
+        return (heads.map(\.expiry) + [end, letters.retry]).compactMap { $0 }.min()
     }
 
     func passTime() {
-        dropWhatIsExpired()
+        guard availability == .here else { return }
+        change { dropWhatIsExpired() }
+        if let retry = letters.retry, retry <= broker.now { retryLetters() }
         if rotation.isEmpty, let expires = options.expires, lastUse + expires <= broker.now {
             virtualHost.delete(self)
         }
     }
 
     /// Drops what is expired at the head; what is expired behind the head waits until it gets there.
-    private func dropWhatIsExpired() {
-        while let entry = returned.first ?? ready.first, let expiry = entry.expiry, expiry <= broker.now {
+    func dropWhatIsExpired() {
+        let now = broker.now
+        if isQuorum, broker.version.expiresInEveryPriority {
+            let dead = returned.popHeads { $0.isExpired(at: now) } + ready.popHeads { $0.isExpired(at: now) }
+            for entry in dead {
+                readyBytes -= Int64(entry.message.body.count)
+                deadLetter(entry, .expired)
+            }
+            return
+        }
+        while let entry = returned.first ?? ready.first, entry.isExpired(at: now) {
             _ = takeFirst()
             deadLetter(entry, .expired)
-        }
-    }
-
-    private func deadLetter(_ entry: QueueEntry, _ reason: DeathReason) {
-        let isKept =
-            isQuorum ? broker.version.quorumLettersKeepFailures : broker.version.classicLettersKeepFailures
-        deadLetter(entry.message, reason, failures: isKept ? entry.failures : 0)
-    }
-
-    private func deadLetter(_ message: BrokerMessage, _ reason: DeathReason, failures: Int64) {
-        broker.record.died(message, in: self, reason)
-        guard let exchange = options.deadLetterExchange, virtualHost.exchanges[exchange] != nil else { return }
-        var letter = message.deadLettered(
-            from: name, because: reason, to: exchange, routingKey: options.deadLetterRoutingKey,
-            at: broker.secondsSince1970, version: broker.version)
-        letter.failures = failures
-        for target in virtualHost.route(letter) {
-            if reason != .rejected, letter.isCycle(to: target.name, version: broker.version) { continue }
-            _ = target.publish(letter)
         }
     }
 }

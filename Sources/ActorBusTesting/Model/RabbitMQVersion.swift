@@ -43,8 +43,59 @@ extension RabbitMQVersion {
     /// Whether the bytes of a message's properties count against `x-max-length-bytes` of a quorum queue.
     var quorumQueuesCountPropertyBytes: Bool { self == .fourThree }
 
-    /// The largest body, in bytes.
+    /// How the priorities of messages share a quorum queue.
+    enum QuorumPriorities {
+        /// Not at all: one line for all of them.
+        case none
+        /// Those above 4 go before the others, but for every third turn.
+        case twoToOne
+        /// 32 priorities, the highest first; 4 for a message that has none.
+        case strict
+    }
+
+    var quorumPriorities: QuorumPriorities {
+        switch self {
+        case .threeTen: .none
+        case .four: .twoToOne
+        case .fourThree: .strict
+        }
+    }
+
+    /// Whether a message is routed to a classic queue whose node is down, and then refused; in 3.10 it is not routed.
+    var routesToAbsentQueues: Bool { self != .threeTen }
+
+    /// Whether it takes a permission, whichever, to ask whether there is a queue or an exchange.
+    var passiveDeclarationsNeedAPermission: Bool { self == .fourThree }
+
+    /// Whether an exchange that is not durable is still there after all nodes have stopped.
+    var transientExchangesOutliveRestarts: Bool { self == .fourThree }
+
+    /// Whether a client waits for a classic queue whose node is down, for a minute, before it is told so.
+    var waitsForAbsentQueues: Bool { self != .threeTen }
+
+    /// Whether a quorum queue knows its consumers by numbers, in the order of their registration, and not by their tags.
+    var numbersConsumers: Bool { self != .threeTen }
+
+    /// What `x-max-priority` is raised to.
+    var leastMaxPriority: Int64 { self == .threeTen ? 0 : 1 }
+
+    /// Whether a consumer of higher priority takes the place of the active one of a quorum queue.
+    var singleActiveConsumersHavePriorities: Bool { self != .threeTen }
+
+    /// Whether purging a quorum queue takes the dead letters too that wait for their confirm.
+    var purgeTakesDeadLetters: Bool { self == .fourThree }
+
+    /// Whether a quorum queue drops what is expired at the head of every priority at once, and not at its own head only.
+    var expiresInEveryPriority: Bool { self == .fourThree }
+
+    /// Whether a quorum queue and a consumer may say how long a delivery waits for its settlement.
+    var queuesHaveConsumerTimeouts: Bool { self == .fourThree }
+
+    /// The largest body, in bytes, where nobody has set another.
     var maximumMessageSize: Int { self == .threeTen ? 134_217_728 : 16_777_216 }
+
+    /// The largest body that can be configured, in bytes.
+    static let largestMessageSize = 536_870_912
 
     /// Whether the broker keeps the deaths of a message itself, and so sets `x-last-death-…`, rather than reading and
     /// rewriting the header `x-death`.

@@ -24,6 +24,7 @@ final class VirtualHost {
 
     func queue(_ queue: String) throws(ReplyError) -> QueueModel {
         guard let found = queues[queue] else { throw .notFound(queueResource(queue)) }
+        if found.availability == .away { throw found.absence }
         return found
     }
 
@@ -34,6 +35,11 @@ final class VirtualHost {
 
     /// The queues that a message goes to, in the order of their names.
     func route(_ message: BrokerMessage) -> [QueueModel] {
+        let all = targets(of: message)
+        return broker.version.routesToAbsentQueues ? all : all.filter { $0.availability != .away }
+    }
+
+    private func targets(of message: BrokerMessage) -> [QueueModel] {
         guard message.exchange != "" else {
             return Set(message.routingKeys).sorted().compactMap { queues[$0] }
         }
@@ -88,6 +94,12 @@ final class VirtualHost {
         guard exchanges.removeValue(forKey: exchange) != nil else { return }
         bindings.removeAll { $0.source == exchange }
         removeBindings { $0.destination == .exchange(exchange) }
+    }
+
+    /// No node has run since: what is not durable is gone.
+    func forgetWhatIsTransient() {
+        guard !broker.version.transientExchangesOutliveRestarts else { return }
+        for exchange in exchanges.keys.sorted() where exchanges[exchange]?.durable == false { deleteExchange(exchange) }
     }
 
     func isUsed(exchange: String) -> Bool { bindings.contains { $0.source == exchange } }

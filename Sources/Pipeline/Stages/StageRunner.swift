@@ -85,7 +85,7 @@ package struct StageRunner<Work: Stage>: Sendable {
         on connection: AMQPConnection, _ intake: Intake, _ drain: DrainTime,
         _ refuse: @escaping @Sendable (AMQPError) -> Void
     ) async throws {
-        let stop = StopSignal(in: world)
+        let ending = Ending(drain, in: world)
         try await withTaskCancellationHandler {
             // On the connection's thread: what a message needs of Swift is done where it arrives.
             try await connection.process(
@@ -93,16 +93,19 @@ package struct StageRunner<Work: Stage>: Sendable {
                 drainTimeout: drain.left, handlerTimeout: intake.handlerTimeout,
                 executorPreference: connection.taskExecutor
             ) { delivery in
-                await settle(delivery, stop, drain, refuse)
+                await settle(delivery, ending, refuse)
             }
         } onCancel: {
-            stop.stop()
+            ending.stop.stop()
+        }
+        if ending.overran.isStopped {
+            throw AMQPError(
+                .drainTimedOut, "what was in hand was not finished within \(drain.limit) and is back in its queue")
         }
     }
 
     private func settle(
-        _ delivery: Delivery, _ stop: StopSignal, _ drain: DrainTime,
-        _ refuse: @escaping @Sendable (AMQPError) -> Void
+        _ delivery: Delivery, _ ending: Ending, _ refuse: @escaping @Sendable (AMQPError) -> Void
     ) async -> Settlement {
         queueMetrics.began(redelivered: delivery.redelivered)
         workInHand.begin()
@@ -112,8 +115,8 @@ package struct StageRunner<Work: Stage>: Sendable {
         }
         if delivery.redelivered { observer(.redelivered(stage.queue)) }
         do {
-            if let settlement = await unkept(delivery, stop) { return settlement }
-            let outcome = try await work(on: delivery, stop, drain)
+            if let settlement = await unkept(delivery, ending.stop) { return settlement }
+            let outcome = try await work(on: delivery, ending)
             queueMetrics.settled(outcome)
             return .acknowledge
         } catch {
@@ -122,7 +125,7 @@ package struct StageRunner<Work: Stage>: Sendable {
                 // No attempt and no other replica of ours will be allowed what this one is not; the service ends.
                 if PublishFailure(error) == .right { refuse(error) }
                 // In hand until nothing more is taken, or it would be handed out here again.
-                await stop.sleep(for: .seconds(30))
+                await ending.stop.sleep(for: .seconds(30))
             }
             queueMetrics.settled(.requeued)
             return .requeue
@@ -150,16 +153,17 @@ package struct StageRunner<Work: Stage>: Sendable {
 
     /// Runs `operation` in a task of its own, which is cancelled when the drain is over.
     private func untilDrained<Value: Sendable>(
-        _ stop: StopSignal, _ drain: DrainTime, _ operation: @escaping @Sendable () async throws -> Value
+        _ ending: Ending, _ operation: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         let task = world.task { try await operation() }
         let limit = world.task {
             do {
-                try await stop.untilStopped { try await world.sleep(for: .seconds(1 << 30)) }
+                try await ending.stop.untilStopped { try await world.sleep(for: .seconds(1 << 30)) }
             } catch {
                 // The signal is given, or there is nothing to limit any more.
             }
-            do { try await world.sleep(for: drain.left) } catch { return }
+            do { try await world.sleep(for: ending.drain.left) } catch { return }
+            ending.overran.stop()
             task.cancel()
         }
         defer { limit.cancel() }
@@ -168,7 +172,7 @@ package struct StageRunner<Work: Stage>: Sendable {
 
     /// Throws `AMQPError` where nothing can be published any more, and `CancellationError` where the time is over.
     private func work(
-        on delivery: Delivery, _ stop: StopSignal, _ drain: DrainTime
+        on delivery: Delivery, _ ending: Ending
     ) async throws -> WorkerMetrics.Outcome {
         let event: Work.Event
         do {
@@ -194,11 +198,11 @@ package struct StageRunner<Work: Stage>: Sendable {
             } catch {
                 failures += 1
                 if error is CancellationError, Task.isCancelled {
-                    guard !stop.isStopped else { throw error }
+                    guard !ending.stop.isStopped else { throw error }
                     // Not the end of this service, but of the time that a message may be in work. What is done about
                     // it needs a task that is not cancelled.
                     let overdue = failed(failures, "it was not finished in the time that a message may be in work")
-                    return try await untilDrained(stop, drain) { try await router.tryLater(overdue) }
+                    return try await untilDrained(ending) { try await router.tryLater(overdue) }
                 }
                 let history = FailureHistory(of: delivery.properties.headers, deliveredFrom: delivery.exchange)
                 guard
@@ -234,6 +238,20 @@ package struct StageRunner<Work: Stage>: Sendable {
             observer(answer.report)
         }
         return .acknowledged
+    }
+
+    /// How a run ends.
+    private struct Ending: Sendable {
+        /// Nothing new is taken.
+        let stop: StopSignal
+        let drain: DrainTime
+        /// Something in hand was given up, since the time was over.
+        let overran: StopSignal
+
+        init(_ drain: DrainTime, in world: World) {
+            self.drain = drain
+            (stop, overran) = (StopSignal(in: world), StopSignal(in: world))
+        }
     }
 
     private static func tooLarge(_ body: LargeBody) -> String {

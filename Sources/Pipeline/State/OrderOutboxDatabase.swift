@@ -153,7 +153,7 @@ package final class OrderOutboxDatabase {
         try connection.execute("PRAGMA journal_size_limit = 4194304")
     }
 
-    /// Throws where the file is another program's, or of a version that this one does not know.
+    /// Throws where the file belongs to another program, or of a version that this one does not know.
     static func checkOwner(of connection: SQLiteConnection, path: String) throws(StateError) {
         let version = try connection.number("PRAGMA user_version")
         guard try connection.number("PRAGMA application_id") == applicationID else {

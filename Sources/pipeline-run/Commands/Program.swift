@@ -86,13 +86,13 @@ enum Program {
         if lost > 0 {
             LineWriter.standardError.flush()
             logger.error(
-                "\(lost) orders are lost: confirmed by the broker, not settled, and in no queue",
+                "\(lost == 1 ? "1 order is" : "\(lost) orders are") lost: confirmed by the broker, not settled, and in no queue",
                 metadata: ["lost": .stringConvertible(lost)])
         }
         if notFollowed > 0 {
             LineWriter.standardError.flush()
             logger.error(
-                "\(notFollowed) orders were not followed to their end: others consume from these queues too",
+                "\(notFollowed == 1 ? "1 order was" : "\(notFollowed) orders were") not followed to the end: others consume from these queues too",
                 metadata: ["not_followed": .stringConvertible(notFollowed)])
         }
         LineWriter.standardError.flush()

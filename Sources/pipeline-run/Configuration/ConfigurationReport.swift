@@ -72,6 +72,10 @@ struct ConfigurationReport: Sendable {
         try add(Settings.paymentTime, simulation.paymentTime) { "\($0)" }
         try add(Settings.fulfillmentTime, simulation.fulfillmentTime) { "\($0)" }
         try add(Settings.successRate, simulation.successRate) { "\($0)" }
+        try add(Settings.gatewayOutage, simulation.gatewayOutage) { $0.map { "\($0)" } }
+        try add(Settings.gatewayFailureRate, simulation.gatewayFailureRate) { "\($0)" }
+        try add(Settings.gatewayLateRate, simulation.gatewayLateRate) { "\($0)" }
+        try add(Settings.gatewayTimeout, simulation.gatewayTimeout, DurationText.seconds)
 
         try add(Settings.replicas, work.replicas) { _ in
             target.services.filter { $0 != .generator }.map { "\($0.rawValue)=\(run.replicas(of: $0))" }

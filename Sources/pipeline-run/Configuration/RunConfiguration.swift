@@ -33,6 +33,7 @@ struct RunConfiguration: Sendable {
     let plan: GeneratorPlan
     let decisions: Decisions
     let paymentPace: Pace
+    let gatewayFaults: GatewayFaults
     let fulfillmentPace: Pace
     let intake: Intake
     let drainTimeout: Duration
@@ -84,6 +85,12 @@ struct RunConfiguration: Sendable {
         plan = GeneratorPlan(batch: batch, pace: Pace(interval, speed: speed), seed: seed, maximum: maxOrders.value)
         decisions = Decisions(seed: seed, successRate: successRate.value)
         paymentPace = try Self.pace(paymentTime, speed, Settings.paymentTime)
+        gatewayFaults = GatewayFaults(
+            outage: try Settings.gatewayOutage.resolve(flag: simulation.gatewayOutage, environment).value,
+            failureRate: try Settings.gatewayFailureRate.resolve(flag: simulation.gatewayFailureRate, environment)
+                .value,
+            lateRate: try Settings.gatewayLateRate.resolve(flag: simulation.gatewayLateRate, environment).value,
+            timeout: try Settings.gatewayTimeout.resolve(flag: simulation.gatewayTimeout, environment).value)
         fulfillmentPace = try Self.pace(fulfillmentTime, speed, Settings.fulfillmentTime)
 
         // Work

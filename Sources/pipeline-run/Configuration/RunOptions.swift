@@ -18,6 +18,10 @@ struct RunOptions: ParsableArguments {
         @Option(Settings.paymentTime) var paymentTime: String?
         @Option(Settings.fulfillmentTime) var fulfillmentTime: String?
         @Option(Settings.successRate) var successRate: String?
+        @Option(Settings.gatewayOutage) var gatewayOutage: String?
+        @Option(Settings.gatewayFailureRate) var gatewayFailureRate: String?
+        @Option(Settings.gatewayLateRate) var gatewayLateRate: String?
+        @Option(Settings.gatewayTimeout) var gatewayTimeout: String?
     }
 
     struct Work: ParsableArguments {

@@ -42,8 +42,21 @@ enum Settings {
         shown: SecondsRange.fulfillmentTime.description, "Seconds that a shipment takes.",
         read: { try SecondsRange($0) })
     static let successRate = Setting(
-        "success-rate", "rate", standard: SuccessRate.standard, shown: SuccessRate.standard.description,
-        "The share of payments that succeed, 0 to 1.", read: { try SuccessRate($0) })
+        "success-rate", "rate", standard: Share.successRate, shown: Share.successRate.description,
+        "The share of payments that succeed, 0 to 1.", read: { try Share($0) })
+    static let gatewayOutage = Setting<SecondsRange?>(
+        "gateway-outage", "a-b", standard: nil, shown: nil,
+        "The payment gateway is unavailable between these seconds after the start.", read: { try SecondsRange($0) })
+    static let gatewayFailureRate = Setting(
+        "gateway-failure-rate", "rate", standard: Share.none, shown: Share.none.description,
+        "The share of calls for which the gateway is unavailable, 0 to 1.", read: { try Share($0) })
+    static let gatewayLateRate = Setting(
+        "gateway-late-rate", "rate", standard: Share.none, shown: Share.none.description,
+        "The share of calls that the gateway answers too late, having charged, 0 to 1.", read: { try Share($0) })
+    static let gatewayTimeout = Setting(
+        "gateway-timeout", "seconds", standard: GatewayFaults.standardTimeout, shown: "10",
+        "How long an answer of the gateway is waited for; --speed does not shorten it.",
+        read: Readers.seconds(0...600))
     static let speed = Setting(
         "speed", "x", standard: Speed.real, shown: "1",
         "Divides every simulated wait; max leaves them out.", read: { try Speed($0) })
@@ -101,7 +114,9 @@ enum Settings {
     static let environmentNames: Set<String> = [
         connectAttempts.environment, connectDelay.environment, queueType.environment, batch.environment,
         interval.environment, maxOrders.environment, paymentTime.environment, fulfillmentTime.environment,
-        successRate.environment, speed.environment, seed.environment, replicas.environment, concurrency.environment,
+        successRate.environment, gatewayOutage.environment, gatewayFailureRate.environment,
+        gatewayLateRate.environment, gatewayTimeout.environment, speed.environment, seed.environment,
+        replicas.environment, concurrency.environment,
         prefetch.environment, drainTimeout.environment, stateDirectory.environment, metricsPort.environment,
         metricsBasePort.environment, metricsAddress.environment, dashboard.environment, dashboardPort.environment,
         logFormat.environment, logLevel.environment, eventLog.environment, "PIPELINE_REVISION",

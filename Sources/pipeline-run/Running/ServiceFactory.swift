@@ -39,7 +39,9 @@ struct ServiceFactory: Sendable {
         case .generator:
             return nil
         case .payment:
-            let gateway = SimulatedPaymentGateway(decisions: configuration.decisions, pace: configuration.paymentPace)
+            let gateway = FailingPaymentGateway(
+                SimulatedPaymentGateway(decisions: configuration.decisions, pace: configuration.paymentPace),
+                configuration.gatewayFaults)
             return PaymentService(context, gateway: gateway, replicas: replicas, intake: intake)
         case .fulfillment:
             let carrier = SimulatedCarrier(decisions: configuration.decisions, pace: configuration.fulfillmentPace)

@@ -82,13 +82,13 @@ enum StopSignals {
         }
 
         func run() {
-            var wishes = StopWishes()
+            var requests = StopRequests()
             var byte: UInt8 = 0
             while true {
                 let got = unsafe read(descriptor, &byte, 1)
                 if got < 0 && errno == EINTR { continue }
                 guard got == 1 else { return }
-                switch wishes.heard(Int32(byte), at: .now) {
+                switch requests.heard(Int32(byte), at: .now) {
                 case .stop: first()
                 case .end: second()
                 case nil: break

@@ -35,7 +35,7 @@ final class DifferentialRun {
     /// Whether time has passed in the real broker that the simulated one knows nothing of, so that what expires does so
     /// in the one and not in the other.
     private var isTooLate: Bool {
-        generator.profile == .expiry && ContinuousClock.now - lastWait > .milliseconds(150)
+        generator.profile.isTimed && ContinuousClock.now - lastWait > .milliseconds(150)
     }
 
     /// Runs the script. Returns how many steps it compared: fewer than asked where the machine was too slow for a
@@ -87,7 +87,7 @@ final class DifferentialRun {
         }
         // A quorum queue publishes its dead letters in its own time, and a queue that goes with its last consumer is gone
         // a little later: nothing asks after either.
-        let hasLetters = generator.profile == .quorum && broker.record.died.count > deaths
+        let hasLetters = generator.profile.isQuorum && broker.record.died.count > deaths
         if hasLetters || broker.hosts["/"]?.queues.count ?? 0 < queues { usleep(30_000) }
         try compareQueues(after: step)
     }

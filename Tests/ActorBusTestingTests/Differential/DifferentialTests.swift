@@ -26,6 +26,7 @@ import Testing
                 if isBounded { break }
             }
         }
+        if Self.variable("DIFFERENTIAL_SEEDS") != nil { print("\(profile): \(compared) steps alike") }
         #expect(compared >= 20, "the machine was too slow to compare anything")
     }
 
@@ -37,10 +38,15 @@ import Testing
             if let port = variable("DIFFERENTIAL_PORT").flatMap(UInt16.init) { port } else {
                 try await local.value.nodes[0].amqpPort
             }
+        return (port, try model(ofBrokerAt: port))
+    }
+
+    /// The version of the model that a real broker is to be compared with.
+    static func model(ofBrokerAt port: UInt16) throws -> RabbitMQVersion {
         let found = try WireClient(SocketWire(port: port)).version
         let series = found.split(separator: ".").prefix(found.hasPrefix("3.") ? 1 : 2)
         let version = RabbitMQVersion.allCases.first { $0.rawValue.split(separator: ".").starts(with: series) }
-        return (port, try #require(version, "no model of RabbitMQ \(found)"))
+        return try #require(version, "no model of RabbitMQ \(found)")
     }
 
     private static var seeds: ClosedRange<UInt64> {
@@ -49,7 +55,7 @@ import Testing
         return first...last
     }
 
-    private static func variable(_ name: String) -> String? {
+    static func variable(_ name: String) -> String? {
         guard let value = unsafe getenv(name) else { return nil }
         return unsafe String(cString: value)
     }

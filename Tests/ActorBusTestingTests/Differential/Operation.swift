@@ -51,8 +51,10 @@ enum Operation {
 
     struct Properties {
         var headers: Arguments = []
+        var priority: UInt8?
         var expiration: String?
         var userID: String?
+        var isPersistent = true
 
         var encoded: [UInt8] {
             var flags: UInt16 = 1 << 12 | 1 << 7
@@ -61,7 +63,11 @@ enum Operation {
                 flags |= 1 << 13
                 rest = rest.table(headers)
             }
-            rest = rest.u8(2)
+            rest = rest.u8(isPersistent ? 2 : 1)
+            if let priority {
+                flags |= 1 << 11
+                rest = rest.u8(priority)
+            }
             if let expiration {
                 flags |= 1 << 8
                 rest = rest.short(expiration)

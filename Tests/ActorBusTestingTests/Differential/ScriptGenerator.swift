@@ -5,7 +5,15 @@
 /// Each queue has a channel of its own for its consumers, and dead letters come to one queue from one other only: so
 /// nothing in an answer depends on which of two queues is faster.
 struct ScriptGenerator {
-    enum Profile: CaseIterable { case classic, expiry, quorum }
+    enum Profile: CaseIterable {
+        case classic, expiry, priority, quorum
+        /// Quorum queues whose dead letters wait for a confirm, and whose messages expire.
+        case confirmedLetters
+
+        var isQuorum: Bool { self == .quorum || self == .confirmedLetters }
+        /// Whether time passes in its scripts.
+        var isTimed: Bool { self == .expiry || self == .confirmedLetters }
+    }
 
     let profile: Profile
     let version: RabbitMQVersion
@@ -104,23 +112,25 @@ struct ScriptGenerator {
     private func topology(_ operation: Operation) -> Step { Step(channel: Self.topology, operation: operation) }
 
     private mutating func queue(_ index: Int) -> Operation {
-        var arguments: Operation.Arguments = profile == .quorum ? [("x-queue-type", .text("quorum"))] : []
+        var arguments: Operation.Arguments = profile.isQuorum ? [("x-queue-type", .text("quorum"))] : []
         var flags: Operation.Flags = [.durable]
-        if index == 0 || index == 3 && random.chance(30) {
+        let hasLetters = index == 0 || index == 3 && random.chance(30)
+        if hasLetters {
             arguments.append(("x-dead-letter-exchange", .text("")))
             arguments.append(("x-dead-letter-routing-key", .text(queues[index == 0 ? 3 : 0])))
         }
-        if random.chance(40) { arguments.append(("x-max-length", .int(Int32(random.below(4))))) }
-        if random.chance(15), profile != .quorum || !version.quorumQueuesCountPropertyBytes {
+        if random.chance(40) { arguments.append(("x-max-length", .int(Int32(random.below(6))))) }
+        if random.chance(15), !profile.isQuorum || !version.quorumQueuesCountPropertyBytes {
             arguments.append(("x-max-length-bytes", .long(Int64(random.below(40)))))
         }
-        if random.chance(15) { arguments.append(("x-single-active-consumer", .bool(true))) }
+        if random.chance(20) { arguments.append(("x-single-active-consumer", .bool(true))) }
         switch profile {
-        case .classic:
+        case .classic, .priority:
             if random.chance(30) {
                 let overflow = random.pick(["drop-head", "reject-publish", "reject-publish-dlx"])
                 arguments.append(("x-overflow", .text(overflow)))
             }
+            if profile == .priority { arguments.append(("x-max-priority", .int(random.pick([0, 1, 3, 10])))) }
             if index == 2 {
                 if random.chance(30) { flags.insert(.autoDelete) }
                 if random.chance(30) { flags.insert(.exclusive) }
@@ -129,6 +139,16 @@ struct ScriptGenerator {
             if random.chance(70) { arguments.append(("x-message-ttl", .int(random.pick([0, 300, 600])))) }
         case .quorum:
             if random.chance(50) { arguments.append(("x-delivery-limit", .int(Int32(1 + random.below(3))))) }
+            if random.chance(50) {
+                let overflow = random.pick(["drop-head", "reject-publish", "reject-publish", "reject-publish-dlx"])
+                arguments.append(("x-overflow", .text(overflow)))
+            }
+            if hasLetters, random.chance(50) { arguments.append(("x-dead-letter-strategy", .text("at-least-once"))) }
+        case .confirmedLetters:
+            if random.chance(70) { arguments.append(("x-message-ttl", .int(random.pick([300, 600])))) }
+            if random.chance(30) { arguments.append(("x-delivery-limit", .int(Int32(1 + random.below(2))))) }
+            if hasLetters || random.chance(50) { arguments.append(("x-overflow", .text("reject-publish"))) }
+            if hasLetters { arguments.append(("x-dead-letter-strategy", .text("at-least-once"))) }
         }
         return .declareQueue(queues[index], flags: flags, arguments)
     }
@@ -150,7 +170,7 @@ struct ScriptGenerator {
 
     private mutating func draw() -> Step {
         sinceWait += 1
-        if profile == .expiry, sinceWait > 7 {
+        if profile.isTimed, sinceWait > 7 {
             sinceWait = 0
             return topology(.wait(random.pick([400, 700])))
         }
@@ -172,8 +192,20 @@ struct ScriptGenerator {
         case ..<93: return consuming(.closeChannel)
         case ..<94: return topology(.deleteQueue(queue, ifUnused: random.chance(30), ifEmpty: random.chance(30)))
         case ..<96: return topology(self.queue(index))
+        case ..<97: return unnamed()
         default: return fault(queue, channel)
         }
+    }
+
+    /// A queue that the broker names, or the one that was declared last.
+    private mutating func unnamed() -> Step {
+        let classic: Operation.Arguments = profile.isQuorum ? [("x-queue-type", .text("classic"))] : []
+        let operations: [Operation] = [
+            .declareQueue("", flags: [.exclusive, .autoDelete], classic),
+            .declareQueue("", flags: [.exclusive]), .bindQueue("", to: exchanges[0], key: ""),
+            .bindQueue("", to: exchanges[1], key: "a"), .purge(""), .inspectQueue(""),
+        ]
+        return topology(random.pick(operations))
     }
 
     private mutating func publish() -> Step {
@@ -181,7 +213,16 @@ struct ScriptGenerator {
         var properties = Operation.Properties()
         if random.chance(30) { properties.headers.append(("k", .text(random.pick(["v", "w"])))) }
         if random.chance(20) { properties.headers.append(("n", random.chance(50) ? .long(1) : .int(1))) }
+        if random.chance(10) {
+            let others = [queues[1], queues[2], "a", "b"]
+            let keys = (0...random.below(2)).map { _ in WireWriter.Value.text(random.pick(others)) }
+            properties.headers.append((random.pick(["CC", "BCC"]), .array(keys)))
+        }
+        if profile == .priority || profile.isQuorum, random.chance(50) {
+            properties.priority = UInt8(random.pick([0, 1, 3, 4, 5, 9, 40]))
+        }
         if profile == .expiry, random.chance(40) { properties.expiration = random.pick(["0", "250", "5000"]) }
+        if profile == .confirmedLetters, random.chance(30) { properties.expiration = random.pick(["250", "5000"]) }
         let isDirect = random.chance(50)
         let exchange = isDirect ? "" : random.pick(exchanges)
         let key = isDirect ? random.pick(queues + ["\(prefix)nobody"]) : random.pick(keys)
@@ -229,6 +270,14 @@ struct ScriptGenerator {
             .declareQueue("\(prefix)bad", [("x-dead-letter-routing-key", .text("k"))]),
             .declareQueue("\(prefix)bad", [("x-dead-letter-exchange", .long(1))]),
             .declareQueue("\(prefix)bad", [("x-overflow", .text("burst"))]),
+            .declareQueue("\(prefix)bad", [("x-max-priority", .int(-1))]),
+            .declareQueue("\(prefix)bad", [("x-max-priority", .int(300))]),
+            .declareQueue("\(prefix)bad", [("x-queue-version", .int(9))]),
+            .declareQueue("\(prefix)bad", [("x-dead-letter-strategy", .text("at-least-once"))]),
+            .declareQueue(
+                "\(prefix)bad", [("x-queue-type", .text("quorum")), ("x-dead-letter-strategy", .text("perhaps"))]),
+            .declareQueue("\(prefix)bad", [("x-queue-type", .text("quorum")), ("x-max-priority", .int(3))]),
+            .publish("", key: queue, mandatory: false, .init(headers: [("CC", .text("a"))]), body: "x"),
             .declareQueue("\(prefix)bad", [("x-queue-type", .text("odd"))]),
             .declareQueue("\(prefix)bad", [("x-delivery-limit", .int(1))]),
             .declareQueue("\(prefix)bad", [("x-single-active-consumer", .text("yes"))]),

@@ -76,13 +76,17 @@ struct AnswerReader {
         func closed(_ what: String, _ reader: inout WireReader) -> String {
             "\(what) closed \(reader.u16()) '\(reader.short())' for \(reader.u16()).\(reader.u16())"
         }
+        /// What the broker makes up is never the same twice.
+        func declared(_ name: String) -> String { name.hasPrefix("amq.gen-") ? "amq.gen-…" : name }
         switch number {
         case [10, 10]:
             _ = reader.u16()
             return answer("start \(reader.table())")
+        case [10, 60]: return answer("blocked '\(reader.short())'")
+        case [10, 61]: return answer("unblocked")
         case [10, 50]: return answer(closed("connection", &reader), .connectionClosed)
         case [20, 40]: return answer(closed("channel", &reader), .channelClosed)
-        case [50, 11]: return answer("declare-ok \(reader.short()) \(reader.number(4)) \(reader.number(4))")
+        case [50, 11]: return answer("declare-ok \(declared(reader.short())) \(reader.number(4)) \(reader.number(4))")
         case [50, 31], [50, 41]: return answer("\(number[1] == 31 ? "purge" : "delete")-ok \(reader.number(4))")
         case [60, 21]: return answer("consume-ok \(reader.short())")
         case [60, 31]: return answer("cancel-ok \(reader.short())")

@@ -59,12 +59,18 @@ final class SocketWire: Wire {
 final class SimulatedWire: Wire {
     private let session: ServerSession
 
-    init(_ broker: BrokerModel) { session = ServerSession(broker: broker, clock: 0) }
+    init(_ broker: BrokerModel, node: Int = 0) { session = ServerSession(broker: broker, clock: 0, node: node) }
 
     deinit { session.clientIsGone() }
 
     func send(_ bytes: [UInt8]) { session.receive(bytes) }
-    func receive(milliseconds: Int32) -> [UInt8] { session.takeOutput() }
+    func receive(milliseconds: Int32) throws -> [UInt8] {
+        // What was frozen is read as soon as the node goes on.
+        session.read()
+        let bytes = session.takeOutput()
+        if bytes.isEmpty, session.isFinished { throw SocketWire.Gone() }
+        return bytes
+    }
 }
 
 /// A client that says what it is told to, and hands out what it is answered.
@@ -79,8 +85,8 @@ final class WireClient {
     /// The version that the broker says it has.
     private(set) var version = ""
 
-    /// Logs in as guest, with all capabilities that change what a broker says.
-    init(_ wire: any Wire) throws {
+    /// Logs in, with all capabilities that change what a broker says. The password is the user's name.
+    init(_ wire: any Wire, user: String = "guest") throws {
         self.wire = wire
         try wire.send(Array("AMQP".utf8) + [0, 0, 9, 1])
         let properties = try wait(for: "start ").split(separator: " ")
@@ -93,7 +99,7 @@ final class WireClient {
         try send(
             10, 11, on: 0,
             WireWriter().table([("capabilities", .table(capabilities))]).short("PLAIN")
-                .long([0] + Array("guest".utf8) + [0] + Array("guest".utf8)).short("en_US"))
+                .long([0] + Array(user.utf8) + [0] + Array(user.utf8)).short("en_US"))
         try wait(for: "method 10.30")
         try send(10, 31, on: 0, WireWriter().u16(2047).u32(131_072).u16(0))
         try send(10, 40, on: 0, WireWriter().short("/").short("").u8(0))

@@ -6,6 +6,7 @@ struct WireWriter {
         case text(String)
         case bool(Bool)
         case table([(String, Value)])
+        case array([Value])
 
         var description: String {
             switch self {
@@ -14,6 +15,7 @@ struct WireWriter {
             case .text(let text): "'\(text)'"
             case .bool(let bool): "\(bool)"
             case .table(let entries): "\(entries)"
+            case .array(let values): "\(values)"
             }
         }
     }
@@ -44,6 +46,8 @@ struct WireWriter {
         case .text(let text): u8(UInt8(ascii: "S")).long(Array(text.utf8))
         case .bool(let bool): u8(UInt8(ascii: "t")).u8(bool ? 1 : 0)
         case .table(let entries): u8(UInt8(ascii: "F")).table(entries)
+        case .array(let values):
+            u8(UInt8(ascii: "A")).long(values.reduce(WireWriter()) { $0.value($1) }.bytes)
         }
     }
 

@@ -165,6 +165,6 @@ extension AMQPConnection {
     fileprivate var isWritingALargeMessage: Bool { session?.isWritingALargeMessage ?? false }
 
     fileprivate func loseSession() {
-        if let session { lose(session, AMQPError(.connectionLost, "the test's wish")) }
+        if let session { lose(session, AMQPError(.connectionLost, "the test ends the session")) }
     }
 }

@@ -15,7 +15,8 @@ enum SharedBroker {
     private static let started = Lock<[LocalBroker]>([])
 
     private static func start() async throws -> LocalBroker {
-        var options = LocalBrokerOptions()
+        // From RabbitMQ 4.0 on a message may have 16 MiB by default, before that 128 MiB.
+        var options = LocalBrokerOptions(configuration: ["max_message_size": "134217728"])
         if try LocalBroker.installedVersion().canRefuseTransientQueues {
             // As later versions will by default.
             options.configuration["deprecated_features.permit.transient_nonexcl_queues"] = "false"

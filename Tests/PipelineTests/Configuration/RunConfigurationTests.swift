@@ -55,6 +55,8 @@ import Testing
                 "--success-rate", "0", "--replicas", "payment=3,fulfillment=4", "--concurrency", "5", "--prefetch", "6",
                 "--drain-timeout", "1.5", "--state-dir", "/s", "--metrics-base-port", "0", "--metrics-address", "::1",
                 "--log-format", "json", "--log-level", "debug", "--dashboard", "--dashboard-port", "9004",
+                "--gateway-outage", "10-70", "--gateway-failure-rate", "0.1", "--gateway-late-rate", "0.2",
+                "--gateway-timeout", "3",
             ])
         let broker = given.connection(to: try #require(given.broker))
         #expect(broker.endpoints == [.init(host: "a", port: 5672), .init(host: "b", port: 1)])
@@ -70,11 +72,18 @@ import Testing
         #expect(given.stateDirectory == "/s" && given.metricsPort(of: .notification) == 0)
         #expect(given.metricsAddress == "::1" && given.logFormat == .json && given.logLevel == .debug)
         #expect(given.dashboardPort == 9004)
+        #expect(
+            given.gatewayFaults
+                == GatewayFaults(
+                    outage: try SecondsRange("10-70"), failureRate: try Share("0.1"), lateRate: try Share("0.2"),
+                    timeout: .seconds(3)))
     }
 
     /// What each setting refuses, by its flag.
     private static let unreadable: [(flag: String, value: String)] = [
-        ("--success-rate", "1.1"), ("--success-rate", "nan"), ("--success-rate", ""), ("--batch", "0"),
+        ("--gateway-outage", "70-10"), ("--gateway-failure-rate", "2"), ("--gateway-late-rate", "-1"),
+        ("--gateway-timeout", "601"), ("--success-rate", "1.1"), ("--success-rate", "nan"), ("--success-rate", ""),
+        ("--batch", "0"),
         ("--batch", "5-1"),
         ("--interval", "-1"), ("--interval", "x"), ("--payment-time", "2-1"), ("--fulfillment-time", "1e3"),
         ("--speed", "0"), ("--speed", "inf"), ("--seed", "18446744073709551616"), ("--seed", "1.0"),

@@ -23,7 +23,7 @@ struct EffectLedgerTests {
         #expect(ledger.count == 1)
     }
 
-    @Test("each effect of an order stands for itself")
+    @Test("each effect of an order is counted by itself")
     func effects() {
         var ledger = EffectLedger()
         for effect in Effect.allCases {

@@ -88,25 +88,25 @@ struct SettingsTests {
     }
 
     @Test(
-        "success rates are read",
+        "shares are read",
         arguments: [
             ("0.9", 0.9), ("0", 0), ("1", 1), ("1.0", 1), ("0.0", 0), ("0.123456789", 0.123456789),
         ])
-    func successRate(text: String, value: Double) throws {
-        #expect(try SuccessRate(text).value == value)
+    func share(text: String, value: Double) throws {
+        #expect(try Share(text).value == value)
     }
 
     @Test(
-        "success rates that make no sense are refused",
+        "shares that make no sense are refused",
         arguments: [
-            ("", "is no success rate"), (".", "is no success rate"), ("90%", "is no success rate"),
-            ("-0.1", "is no success rate"),
-            ("nan", "is no success rate"), ("inf", "is no success rate"), ("1e-1", "is no success rate"),
-            ("0x1p-1", "is no success rate"), ("0,9", "is no success rate"), ("0.9.1", "is no success rate"),
+            ("", "is no share"), (".", "is no share"), ("90%", "is no share"),
+            ("-0.1", "is no share"),
+            ("nan", "is no share"), ("inf", "is no share"), ("1e-1", "is no share"),
+            ("0x1p-1", "is no share"), ("0,9", "is no share"), ("0.9.1", "is no share"),
             ("1.0001", "is out of range"), ("90", "is out of range"),
         ])
-    func badSuccessRate(text: String, words: String) {
-        let reason = reason { () throws(UnreadableValue) in try SuccessRate(text) }
+    func badShare(text: String, words: String) {
+        let reason = reason { () throws(UnreadableValue) in try Share(text) }
         #expect(reason?.hasPrefix("\"\(text)\" \(words)") == true)
     }
 
@@ -116,12 +116,12 @@ struct SettingsTests {
         #expect(SecondsRange.generatorInterval == (try SecondsRange("10-20")))
         #expect(SecondsRange.paymentTime == (try SecondsRange("0.5-2.0")))
         #expect(SecondsRange.fulfillmentTime == (try SecondsRange("1.0-3.0")))
-        #expect(SuccessRate.standard == (try SuccessRate("0.9")))
+        #expect(Share.successRate == (try Share("0.9")))
         #expect(Speed.real == (try Speed("1")))
         for text in ["1-5", "3"] { #expect(try BatchSize(text).description == text) }
         for text in ["0.5-2", "10-20", "3", "0.001"] { #expect(try SecondsRange(text).description == text) }
         for text in ["max", "1", "0.5", "2.25"] { #expect(try Speed(text).description == text) }
-        for text in ["0.9", "1"] { #expect(try SuccessRate(text).description == text) }
+        for text in ["0.9", "1"] { #expect(try Share(text).description == text) }
     }
 
     @Test("a hostile value is shown on one short line")

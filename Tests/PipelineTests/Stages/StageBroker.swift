@@ -103,11 +103,17 @@ struct StageScene: Sendable {
     func publishOrder(_ number: Int64 = 1, properties: MessageProperties = MessageProperties(correlationID: "c-1"))
         async throws
     {
+        try await publisher.publish(Self.order(number, properties: properties), to: Self.exchange)
+    }
+
+    static func order(
+        _ number: Int64, properties: MessageProperties = MessageProperties(correlationID: "c-1")
+    ) -> Message {
         let order = Order(
             orderID: number, customerEmail: "a@example.com", items: [], totalAmount: Money(cents: 1250) ?? .zero,
             currency: "EUR",
             timestamp: .now())
-        try await publisher.publish(Message(body: order.encoded(), properties: properties), to: Self.exchange)
+        return Message(body: order.encoded(), properties: properties)
     }
 
     func depth(_ queue: String) async throws -> UInt32 { try await connection.inspect(queue: queue).messages }

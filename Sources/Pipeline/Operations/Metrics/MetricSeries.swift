@@ -169,7 +169,7 @@ final class HistogramSeries: MetricSeries, TimerHandler, RecorderHandler {
     }
 
     func record(_ value: Double) {
-        // A NaN would make the sum useless for ever.
+        // A NaN would make the sum useless from then on.
         guard value.isFinite else { return }
         let bucket = bounds.firstIndex { value <= $0 } ?? bounds.count
         observed.withLock {

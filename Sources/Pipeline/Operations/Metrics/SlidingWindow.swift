@@ -4,7 +4,7 @@
 /// to one second. Pure: the time is handed in, as a duration since any fixed moment of a clock that never goes back.
 package struct SlidingWindow: Sendable {
     private var slots: [Int64]
-    /// The second that the newest slot stands for.
+    /// The second that the newest slot counts.
     private var newest: Int64 = 0
 
     /// - Parameter seconds: the length of the window, at least 1.

@@ -195,7 +195,9 @@ struct BrokerChecks: Sendable {
                 if depth.messages > 0, depth.consumers == 0 {
                     findings.append(
                         .warning(
-                            Self.queues, "\(depth.messages) messages wait in \(queue.rawValue), and nobody consumes",
+                            Self.queues,
+                            (depth.messages == 1 ? "1 message waits" : "\(depth.messages) messages wait")
+                                + " in \(queue.rawValue), and nobody consumes",
                             remedy: "start its service"))
                 }
             }
@@ -204,7 +206,9 @@ struct BrokerChecks: Sendable {
                 if letters > 0 {
                     findings.append(
                         .warning(
-                            Self.queues, "\(letters) dead letters in \(queue.deadLetterQueue)",
+                            Self.queues,
+                            (letters == 1 ? "1 dead letter" : "\(letters) dead letters")
+                                + " in \(queue.deadLetterQueue)",
                             remedy: "'pipeline-run dlq list' says why"))
                 }
             }

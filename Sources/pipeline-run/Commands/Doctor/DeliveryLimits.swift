@@ -52,7 +52,7 @@ struct DeliveryLimits: Sendable {
         }
     }
 
-    /// Queues that equal a classic declaration and are none, since the virtual host's default type is another.
+    /// Queues that equal a classic declaration and are not classic, since the virtual host has another default type.
     private func others(_ names: [String], over connection: AMQPConnection) async throws -> [String] {
         guard queueType == .classic else { return [] }
         let plain = topology.queues.filter { names.contains($0.name) && $0.declaredArguments["x-queue-type"] == nil }
