@@ -17,7 +17,7 @@ help:
 	@echo "make sanitize       runs the tests under the address and the thread sanitizer"
 	@echo "make rolling-check  restarts the nodes of a cluster in turn while orders flow (ARGS as above)"
 	@echo "make simulate       searches for faults of the client in virtual time"
-	@echo "                    (flags: make simulate ARGS=\"--seeds 100000 --start 1\"; --replay SEED tells the story of one)"
+	@echo "                    (flags: make simulate ARGS=\"--seeds 100000 --start 1\"; --replay SEED tells the story of one, --shrink SEED makes it short)"
 	@echo "make arm            runs the checks of the 32-bit build for ARMv7 under QEMU; make test does too"
 	@echo "make bench          measures ActorBus beside other AMQP clients"
 	@echo "                    (flags: make bench ARGS=\"--quick\"; ARGS=--help shows them)"

@@ -137,7 +137,7 @@ let package = Package(
         .testTarget(
             name: "PipelineTests",
             dependencies: [
-                "ActorBus", "LocalBroker", "Pipeline", "pipeline-run",
+                "ActorBus", "ActorBusTesting", "LocalBroker", "Pipeline", "pipeline-run",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),

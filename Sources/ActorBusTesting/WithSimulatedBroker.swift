@@ -38,12 +38,12 @@ public func withSimulatedBroker<Result: Sendable>(
 public func withSimulatedBroker<Result: Sendable>(
     version: RabbitMQVersion = .fourThree, seed: UInt64,
     _ body: @escaping @Sendable (SimulatedBroker, SimulatedWorld) async throws -> Result
-) throws -> Result {
+) async throws -> Result {
     let broker = SimulatedBroker(version: version)
     let simulated = SimulatedWorld(seed: seed)
     simulated.network.serve(broker, at: "broker")
     broker.place.withLock { $0 = ([.init(host: "broker")], simulated.world) }
-    return try simulated.run { try await body(broker, simulated) }
+    return try await simulated.run { try await body(broker, simulated) }
 }
 
 extension SimulatedBroker {

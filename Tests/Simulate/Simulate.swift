@@ -10,14 +10,23 @@ import Glibc
 
     @Option(help: "How many seeds are run.") var seeds: UInt64 = 200
     @Option(help: "The first seed.") var start: UInt64 = 1
+    @Option(help: "Begins no further seed after so many seconds.") var seconds: Int64?
     @Option(help: "Runs this seed alone, and prints its whole story.") var replay: UInt64?
+
+    @Option(help: "Takes away from this seed's run whatever can go while it still fails, and prints what is left.")
+    var shrink: UInt64?
 
     func run() throws {
         if let replay { return try tell(replay) }
+        if let shrink { return self.shrink(shrink) }
         let clock = ContinuousClock()
         let began = clock.now
         var (failed, virtual, published, connections): ([UInt64], Duration, Int, Int) = ([], .zero, 0, 0)
-        for seed in start..<start + seeds {
+        var count: UInt64 = 0
+        for offset in 0..<seeds {
+            if let seconds, began.duration(to: clock.now) >= .seconds(seconds) { break }
+            count += 1
+            let seed = start &+ offset
             let report = Run.of(Scenario(seed: seed))
             virtual += report.elapsed
             published += report.published
@@ -29,9 +38,16 @@ import Glibc
         }
         let took = began.duration(to: clock.now)
         print(
-            "\(seeds) seeds in \(took.formatted): \(virtual.components.seconds) virtual seconds, \(published) messages, "
+            "\(count) seeds in \(took.formatted): \(virtual.components.seconds) virtual seconds, \(published) messages, "
                 + "\(connections) connections, \(failed.count) seeds with findings")
         if !failed.isEmpty { throw ExitCode.failure }
+    }
+
+    private func shrink(_ seed: UInt64) {
+        guard var shrinking = Shrinking(Scenario(seed: seed)) else { return print("seed \(seed) finds nothing") }
+        shrinking.run()
+        print(shrinking.scenario)
+        for line in Run.of(shrinking.scenario, tellsStory: true).story { print(line) }
     }
 
     private func tell(_ seed: UInt64) throws {

@@ -8,7 +8,7 @@ public import ActorBus
 /// let broker = SimulatedBroker()
 /// simulated.network.serve(broker, at: "rabbit")
 /// let configuration = simulated.configuration(of: "rabbit")
-/// try simulated.run {
+/// try await simulated.run {
 ///     try await withConnection(to: configuration) { connection in … }
 /// }
 /// ```
@@ -35,26 +35,44 @@ public final class SimulatedWorld: Sendable {
 
     // MARK: Running
 
-    /// Runs `body`, and all that it starts, on the calling thread, and returns when nothing of it is left to do.
+    /// Runs `body`, and all that it starts, on a thread of its own, and returns when nothing of it is left to do.
     ///
     /// - Parameter limit: how much virtual time `body` may take.
     /// - Throws: what `body` throws; ``SimulationFailure`` when it waits for something that can never happen, or beyond the
-    ///   limit.
+    ///   limit; `CancellationError`, with `body` left as it stands, when the calling task is cancelled; `AMQPError`
+    ///   `systemResource` when no thread is to be had.
     public func run<Result: Sendable>(
+        limit: Duration = .seconds(7 * 86_400), _ body: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
+        // Not on Swift's shared threads, which others need meanwhile.
+        let thread = try BlockingThread(name: "simulation")
+        let running = Task(executorPreference: thread) { try self.runHere(limit: limit, body) }
+        return try await withTaskCancellationHandler {
+            try await running.value
+        } onCancel: {
+            running.cancel()
+        }
+    }
+
+    /// The same on the calling thread.
+    package func runHere<Result: Sendable>(
         limit: Duration = .seconds(7 * 86_400), _ body: @escaping @Sendable () async throws -> Result
     ) throws -> Result {
         let outcome = Outcome<Result>()
         task {
             do { outcome.result = .success(try await body()) } catch { outcome.result = .failure(error) }
         }
-        let end = scheduler.run(until: scheduler.now + limit) { outcome.result != nil }
+        let end = scheduler.run(until: scheduler.now + limit) {
+            outcome.result != nil || scheduler.steps & 0xFFF == 0 && Task.isCancelled
+        }
         defer { scheduler.abandon() }
         guard let result = outcome.result else {
             let words =
                 switch end {
                 case .quiet: "after \(elapsed) of virtual time the run waits for something that can never happen"
                 case .busy: "after \(elapsed) of virtual time the run is busy without end"
-                case .overdue, .done: "the run was not over after \(limit) of virtual time"
+                case .done: throw CancellationError()
+                case .overdue: "the run was not over after \(limit) of virtual time"
                 }
             throw SimulationFailure(words)
         }

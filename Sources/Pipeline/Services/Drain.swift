@@ -5,9 +5,9 @@ import ActorBus
 /// Cancellation reaches the work as a signal. Only when it has not returned within what is left of `time` after that is
 /// it cancelled itself; then this throws `AMQPError` with the code `drainTimedOut`, once the work has returned.
 func withDrain(within time: DrainTime, _ work: @escaping @Sendable (StopSignal) async throws -> Void) async throws {
-    let signal = StopSignal()
+    let signal = StopSignal(in: time.world)
     // A task of its own, which the caller's cancellation does not reach.
-    let task = Task { try await work(signal) }
+    let task = time.world.task { try await work(signal) }
     let deadline = Lock<(timer: Task<Void, Never>?, hasPassed: Bool)>((nil, false))
     defer { deadline.withLock { $0.timer }?.cancel() }
     do {
@@ -16,8 +16,8 @@ func withDrain(within time: DrainTime, _ work: @escaping @Sendable (StopSignal) 
         } onCancel: {
             signal.stop()
             let left = time.left
-            let timer = Task {
-                do { try await Task.sleep(for: left) } catch { return }
+            let timer = time.world.task {
+                do { try await time.world.sleep(for: left) } catch { return }
                 deadline.withLock { $0.hasPassed = true }
                 task.cancel()
             }

@@ -6,7 +6,8 @@ package struct FulfillmentService: PipelineService {
 
     /// - Parameter replicas: consumers that work side by side, each with a connection of its own.
     package init(_ context: ServiceContext, carrier: any Carrier, replicas: Int, intake: Intake) {
-        let stage = FulfillmentStage(carrier: carrier, metrics: FulfillmentMetrics(factory: context.registry))
+        let stage = FulfillmentStage(
+            carrier: carrier, metrics: FulfillmentMetrics(factory: context.registry), in: context.world)
         service = ConsumingService(context, intake: intake, consumers: .replicas(replicas, of: stage))
     }
 

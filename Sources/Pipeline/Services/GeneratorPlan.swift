@@ -35,10 +35,11 @@ package struct GeneratorPlan: Sendable {
         return (min(count, rest), wait)
     }
 
-    /// The order of a number.
-    package func order(_ orderID: Int64, at time: Timestamp) -> Order {
+    /// The order of a number: drawn, or as the seed has it.
+    package func order(
+        _ orderID: Int64, at time: Timestamp, using random: inout some RandomNumberGenerator
+    ) -> Order {
         guard let seed else {
-            var random = SystemRandomNumberGenerator()
             return OrderContents(using: &random).order(orderID, at: time)
         }
         return OrderContents(seed: seed, orderID: orderID).order(orderID, at: time)

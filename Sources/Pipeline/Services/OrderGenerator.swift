@@ -55,7 +55,7 @@ package struct OrderGenerator: PipelineService {
         _ publisher: EventPublisher, _ patient: PatientPublisher, _ stop: StopSignal
     ) async throws {
         // Given by the first failure too, so that it is heard of wherever the work waits.
-        let signal = StopSignal()
+        let signal = StopSignal(in: context.world)
         stop.onStop { signal.stop() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             var inWork = 0
@@ -86,7 +86,8 @@ package struct OrderGenerator: PipelineService {
             }
 
             context.logger.info("Generating orders")
-            var random = SystemRandomNumberGenerator()
+            let world = context.world
+            var random = world.randomness
             var made: Int64 = 0
             func isDone() -> Bool { signal.isStopped || plan.maximum.map { made >= $0 } ?? false }
             while !isDone() {
@@ -96,7 +97,8 @@ package struct OrderGenerator: PipelineService {
                     try await signal.untilStopped(waitForRoom)
                     if signal.isStopped { break }
                     let orders = try await outbox.writeDown(count: Int(min(left, Self.mostInGroup))) {
-                        plan.order($0, at: .now())
+                        var random = world.randomness
+                        return plan.order($0, at: world.timestamp, using: &random)
                     }
                     left -= Int64(orders.count)
                     made += Int64(orders.count)
@@ -128,14 +130,15 @@ package struct OrderGenerator: PipelineService {
         _ recorded: RecordedOrder, _ publisher: EventPublisher, _ patient: PatientPublisher
     ) async throws {
         let order = try Order(json: recorded.body)
-        let eventContext = EventContext(identity: recorded.identity, orderTime: recorded.time, trace: TraceContext())
+        let eventContext = EventContext(
+            identity: recorded.identity, orderTime: recorded.time, trace: TraceContext(in: context.world))
         var message = publisher.message(of: order, eventContext)
         message.body = recorded.body
         try await patient.publish(
             message, to: .exchange(PipelineExchange.orders.rawValue), refusals: Self.refusals,
             ["order_id": .stringConvertible(order.orderID)])
         metrics.confirmed()
-        context.metrics.effect(after: .milliseconds(Timestamp.now().milliseconds - recorded.time.milliseconds))
+        context.metrics.effect(after: .milliseconds(context.world.timestamp.milliseconds - recorded.time.milliseconds))
         context.observer(.ordered(order, recorded.identity))
     }
 }

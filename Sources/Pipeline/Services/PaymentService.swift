@@ -6,7 +6,8 @@ package struct PaymentService: PipelineService {
 
     /// - Parameter replicas: consumers that work side by side, each with a connection of its own.
     package init(_ context: ServiceContext, gateway: any PaymentGateway, replicas: Int, intake: Intake) {
-        let stage = PaymentStage(gateway: gateway, metrics: PaymentMetrics(factory: context.registry))
+        let stage = PaymentStage(
+            gateway: gateway, metrics: PaymentMetrics(factory: context.registry), in: context.world)
         service = ConsumingService(context, intake: intake, consumers: .replicas(replicas, of: stage))
     }
 

@@ -57,7 +57,7 @@ final class ServiceConnections: Sendable {
         context.health.add(name, consumers: queue == nil ? 0 : 1) { connection.status }
         context.metrics.observe(
             isUp: { connection.status.state == .open }, reconnects: { connection.status.recoveries })
-        let watch = Task { [logger, end = ends.continuation] in
+        let watch = broker.world.task { [logger, end = ends.continuation] in
             var story = ConnectionStory(consumes: queue != nil)
             for await status in connection.statusUpdates() {
                 for line in story.lines(for: status) { Self.log(line, queue, logger) }

@@ -5,6 +5,8 @@ package import Logging
 package struct ServiceContext: Sendable {
     package let kind: ServiceKind
     package let topology: Topology
+    /// Where its time, randomness and tasks come from: the same as its connections'.
+    package let world: World
     /// How long what is in hand may take once the service is to stop.
     package let drain: DrainTime
     /// What the service's own port shows.
@@ -17,10 +19,11 @@ package struct ServiceContext: Sendable {
 
     package init(
         _ kind: ServiceKind, topology: Topology, drain: DrainTime, workInHand: WorkInHand = WorkInHand(),
-        observer: PipelineObserver, logger: Logger
+        observer: PipelineObserver, logger: Logger, in world: World = .real
     ) {
         self.kind = kind
         self.topology = topology
+        self.world = world
         self.drain = drain
         self.workInHand = workInHand
         self.observer = observer

@@ -1,4 +1,4 @@
-import ActorBus
+package import ActorBus
 
 /// Tells work that it shall take up nothing new, and wakes it where it waits.
 ///
@@ -10,9 +10,10 @@ package final class StopSignal: Sendable {
         var lastKey: UInt64 = 0
     }
 
+    private let world: World
     private let state = Lock(State())
 
-    package init() {}
+    package init(in world: World = .real) { self.world = world }
 
     package var isStopped: Bool { state.withLock { $0.isStopped } }
 
@@ -36,7 +37,7 @@ package final class StopSignal: Sendable {
     package func untilStopped<Value: Sendable>(
         _ operation: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
-        let task = Task { try await operation() }
+        let task = world.task { try await operation() }
         let key = add { task.cancel() }
         defer { state.withLock { $0.handlers[key] = nil } }
         return try await withTaskCancellationHandler {
@@ -49,7 +50,7 @@ package final class StopSignal: Sendable {
     /// Sleeps so long, or until the signal is given.
     package func sleep(for duration: Duration) async {
         do {
-            try await untilStopped { try await Task.sleep(for: duration) }
+            try await untilStopped { try await self.world.sleep(for: duration) }
         } catch {
             // A sleep ends early by cancellation only, and that is what was asked for.
         }

@@ -1,3 +1,5 @@
+package import ActorBus
+
 /// Whoever takes parcels to customers.
 package protocol Carrier: Sendable {
     /// Books the shipment of what was paid, once for each identity however often it is asked: the identity is the
@@ -20,8 +22,8 @@ package struct SimulatedCarrier<SimulationClock: Clock>: Carrier where Simulatio
         self.clock = clock
     }
 
-    package init(decisions: Decisions, pace: Pace) where SimulationClock == ContinuousClock {
-        self.init(decisions: decisions, pace: pace, clock: ContinuousClock())
+    package init(decisions: Decisions, pace: Pace, in world: World = .real) where SimulationClock == WorldClock {
+        self.init(decisions: decisions, pace: pace, clock: world.clock)
     }
 
     package func book(_ payment: Payment, identity: OrderIdentity) async throws -> Booking {

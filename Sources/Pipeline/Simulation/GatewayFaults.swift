@@ -1,3 +1,5 @@
+package import ActorBus
+
 /// How the simulated payment gateway fails, to see what becomes of the orders meanwhile.
 package struct GatewayFaults: Sendable, Equatable {
     /// Seconds after the start between which the gateway is unavailable; nil for never.
@@ -51,22 +53,27 @@ where FaultClock.Duration == Duration {
     private let gateway: Gateway
     private let faults: GatewayFaults
     private let clock: FaultClock
+    private let world: World
     private let start: FaultClock.Instant
 
     /// Its time begins now.
-    package init(_ gateway: Gateway, _ faults: GatewayFaults, clock: FaultClock) {
+    package init(_ gateway: Gateway, _ faults: GatewayFaults, clock: FaultClock, in world: World = .real) {
         self.gateway = gateway
         self.faults = faults
         self.clock = clock
+        self.world = world
         start = clock.now
     }
 
-    package init(_ gateway: Gateway, _ faults: GatewayFaults) where FaultClock == ContinuousClock {
-        self.init(gateway, faults, clock: ContinuousClock())
+    package init(
+        _ gateway: Gateway, _ faults: GatewayFaults, in world: World = .real
+    ) where FaultClock == WorldClock {
+        self.init(gateway, faults, clock: world.clock, in: world)
     }
 
     package func charge(_ order: Order, identity: OrderIdentity) async throws -> ChargeAnswer {
-        let draws = (Double.random(in: 0..<1), Double.random(in: 0..<1))
+        var randomness = world.randomness
+        let draws = (Double.random(in: 0..<1, using: &randomness), Double.random(in: 0..<1, using: &randomness))
         switch faults.fate(at: start.duration(to: clock.now), draws: draws) {
         case .answered: return try await gateway.charge(order, identity: identity)
         case .unavailable: throw GatewayUnavailable("the payment gateway is unavailable")

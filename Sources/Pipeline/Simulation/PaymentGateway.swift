@@ -1,3 +1,5 @@
+package import ActorBus
+
 /// Whoever charges customers.
 package protocol PaymentGateway: Sendable {
     /// Charges an order, once for each identity however often it is asked: the identity is the idempotency key.
@@ -32,8 +34,8 @@ where SimulationClock.Duration == Duration {
         self.clock = clock
     }
 
-    package init(decisions: Decisions, pace: Pace) where SimulationClock == ContinuousClock {
-        self.init(decisions: decisions, pace: pace, clock: ContinuousClock())
+    package init(decisions: Decisions, pace: Pace, in world: World = .real) where SimulationClock == WorldClock {
+        self.init(decisions: decisions, pace: pace, clock: world.clock)
     }
 
     package func charge(_ order: Order, identity: OrderIdentity) async throws -> ChargeAnswer {

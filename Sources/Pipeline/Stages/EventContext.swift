@@ -27,7 +27,7 @@ package struct EventContext: Sendable, Equatable {
 
     /// What a message that was read as `event` brings along. Where it says nothing of it, as the original's do not, the
     /// identity is derived from its fields, and the trace is a new one.
-    package init<Event: PipelineEvent>(of event: Event, properties: MessageProperties) {
+    package init<Event: PipelineEvent>(of event: Event, properties: MessageProperties, in world: World = .real) {
         identity = properties.orderIdentity ?? event.derivedIdentity
         let written = properties.headers[EventHeader.orderTime]?.integer
         if let written, written > 0 {
@@ -35,7 +35,7 @@ package struct EventContext: Sendable, Equatable {
         } else {
             orderTime = Event.kind == .order ? event.timestamp : nil
         }
-        trace = TraceContext(headers: properties.headers)
+        trace = TraceContext(headers: properties.headers, in: world)
     }
 
     /// The message that tells of an event of this order. The same event has the same `message_id` whenever and wherever

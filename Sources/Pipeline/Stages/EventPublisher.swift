@@ -6,13 +6,14 @@ package struct EventPublisher: Sendable {
     /// The service's name in `app_id`.
     private let appID: String
     private let connection: AMQPConnection
+    let world: World
     private let publisher: Publisher
     let topology: Topology
     /// The queues that are bound to each exchange.
     private let boundQueues: [String: [String]]
-    private let restoration = TopologyRestoration()
+    private let restoration: TopologyRestoration
     /// Given when the user may not publish and will not get the right back: the service is ending.
-    let rightIsLost = StopSignal()
+    let rightIsLost: StopSignal
     private let metrics: WorkerMetrics
     private let refusals: PublishRefusals
     private let logger: Logger
@@ -27,12 +28,15 @@ package struct EventPublisher: Sendable {
     ) async throws {
         self.appID = appID
         self.connection = connection
+        world = connection.configuration.world
+        restoration = TopologyRestoration(in: world)
+        rightIsLost = StopSignal(in: world)
         self.topology = topology
         boundQueues = topology.queues.reduce(into: [:]) { queues, queue in
             for binding in queue.bindings { queues[binding.exchange, default: []].append(queue.name) }
         }
         self.metrics = metrics
-        refusals = PublishRefusals(memory: refusalMemory)
+        refusals = PublishRefusals(memory: refusalMemory, in: world)
         self.logger = logger
         publisher = try await connection.publisher(window: window)
     }

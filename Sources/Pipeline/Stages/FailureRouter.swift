@@ -51,7 +51,8 @@ struct FailureRouter: Sendable {
         let target = PublishTarget.queue(queue.retryQueue(after: delay))
         do {
             try await publisher.publish(
-                Self.waiting(failed, history, attempts: attempts, at: .now()), to: target, refusals: .steadfast,
+                Self.waiting(failed, history, attempts: attempts, at: publisher.world.timestamp), to: target,
+                refusals: .steadfast,
                 metadata)
         } catch let error as AMQPError where PublishFailure(error) == .message {
             // Its headers leave no room for ours, or it is larger than what the broker takes by now.
@@ -70,7 +71,7 @@ struct FailureRouter: Sendable {
         let history = failed.history
         let letter = DeadLetter(
             fault, reason: failed.reason, attempts: history.attempts + Int64(failed.failures),
-            exchange: failed.exchange, queue: queue, failedAt: .now())
+            exchange: failed.exchange, queue: queue, failedAt: publisher.world.timestamp)
         let metadata = metadata(of: failed, letter.attempts)
         // A body that was not kept can be told of, and not published. ``UnkeptBodies`` has had it come again by now.
         var form = failed.message.largeBody?.fault == nil ? BurialForm.whole : .note
@@ -90,7 +91,7 @@ struct FailureRouter: Sendable {
                     refusals += 1
                     logger.error(
                         "Not even a note can be put into \(queue.deadLetterQueue): \(error)", metadata: metadata)
-                    try await Task.sleep(for: PatientPublisher.pause(refusals))
+                    try await publisher.world.sleep(for: publisher.pause(refusals))
                 }
             }
         }

@@ -5,6 +5,7 @@ import Logging
 /// this service: the message is kept in hand meanwhile and counts as tried no more often.
 struct PatientPublisher: Sendable {
     private let publisher: EventPublisher
+    var world: World { publisher.world }
     /// How long a right may be missing that was there before; a broker may get it back with its data.
     private let patience: Duration
     private let log: PublicationLog
@@ -12,7 +13,7 @@ struct PatientPublisher: Sendable {
     init(_ publisher: EventPublisher, patience: Duration, logger: Logger) {
         self.publisher = publisher
         self.patience = patience
-        log = PublicationLog(logger)
+        log = PublicationLog(logger, in: publisher.world)
     }
 
     /// Returns when the broker has confirmed.
@@ -25,7 +26,7 @@ struct PatientPublisher: Sendable {
         _ message: Message, to target: PublishTarget, refusals policy: RetryPolicy, _ metadata: Logger.Metadata
     ) async throws {
         var (refusals, waits, unconfirmed) = (0, 0, 0)
-        var rightMissingSince: ContinuousClock.Instant?
+        var rightMissingSince: Instant?
         var hasFailed = false
         defer { if hasFailed { log.ended(target) } }
         while true {
@@ -38,23 +39,23 @@ struct PatientPublisher: Sendable {
                 case .message, .over: throw error
                 case .refused:
                     refusals += 1
-                    pause = policy.pause(afterFailures: refusals, jitter: .random(in: 0...1))
+                    pause = policy.pause(afterFailures: refusals, jitter: world.jitter)
                     rightMissingSince = nil
                 case .right:
                     waits += 1
-                    let since = rightMissingSince ?? .now
+                    let since = rightMissingSince ?? world.now
                     rightMissingSince = since
                     pause =
-                        since.duration(to: .now) < patience && !publisher.rightIsLost.isStopped
-                        ? min(Self.pause(waits), patience / 4) : nil
+                        world.now - since < patience && !publisher.rightIsLost.isStopped
+                        ? min(self.pause(waits), patience / 4) : nil
                     if pause == nil { publisher.rightIsLost.stop() }
                 case .away where error.code == .maybePublished:
                     unconfirmed += 1
-                    pause = RetryPolicy.unconfirmed.pause(afterFailures: unconfirmed, jitter: .random(in: 0...1))
+                    pause = RetryPolicy.unconfirmed.pause(afterFailures: unconfirmed, jitter: world.jitter)
                     rightMissingSince = nil
                 case .away:
                     waits += 1
-                    pause = Self.pause(waits)
+                    pause = self.pause(waits)
                     rightMissingSince = nil
                 }
                 guard let pause else { throw error }
@@ -66,7 +67,7 @@ struct PatientPublisher: Sendable {
                     try Task.checkCancellation()
                     if publisher.rightIsLost.isStopped { throw error }
                 } else {
-                    try await Task.sleep(for: pause)
+                    try await world.sleep(for: pause)
                 }
             }
         }
@@ -76,7 +77,7 @@ struct PatientPublisher: Sendable {
     func excuse(_ target: PublishTarget) { publisher.excuse(target) }
 
     /// Before the next attempt, after so many that waited for the broker.
-    static func pause(_ waits: Int) -> Duration {
-        RetryPolicy.steadfast.pause(afterFailures: waits, jitter: .random(in: 0...1)) ?? RetryPolicy.steadfast.longest
+    func pause(_ waits: Int) -> Duration {
+        RetryPolicy.steadfast.pause(afterFailures: waits, jitter: world.jitter) ?? RetryPolicy.steadfast.longest
     }
 }

@@ -6,25 +6,27 @@ import Logging
 final class PublicationLog: Sendable {
     private struct Trouble {
         var waiting: Int64 = 0
-        var told: ContinuousClock.Instant?
+        var told: Instant?
     }
 
     private static let interval = Duration.seconds(60)
 
     private let troubles = Lock<[PublishTarget: Trouble]>([:])
     private let logger: Logger
+    private let world: World
 
-    init(_ logger: Logger) {
+    init(_ logger: Logger, in world: World) {
         self.logger = logger
+        self.world = world
     }
 
     /// - Parameter isFirst: whether this message had not failed before.
     func failed(_ target: PublishTarget, isFirst: Bool, _ error: AMQPError, _ metadata: Logger.Metadata) {
-        let now = ContinuousClock.now
+        let now = world.now
         let (waiting, isToBeTold) = troubles.withLock { troubles in
             var trouble = troubles[target] ?? Trouble()
             if isFirst { trouble.waiting += 1 }
-            let isToBeTold = trouble.told.map { $0.duration(to: now) >= Self.interval } ?? true
+            let isToBeTold = trouble.told.map { now - $0 >= Self.interval } ?? true
             if isToBeTold { trouble.told = now }
             troubles[target] = trouble
             return (trouble.waiting, isToBeTold)

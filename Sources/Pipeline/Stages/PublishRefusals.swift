@@ -4,22 +4,24 @@ import ActorBus
 final class PublishRefusals: Sendable {
     private struct Refusal {
         let words: String
-        let at: ContinuousClock.Instant
+        let at: Instant
     }
 
     /// As long as a message may wait before it is tried again. After that nobody knows.
     private let memory: Duration
+    private let world: World
     private let standing = Lock<[PublishTarget: Refusal]>([:])
 
-    init(memory: Duration) {
+    init(memory: Duration, in world: World) {
         self.memory = memory
+        self.world = world
     }
 
     /// In a line; nil while nothing is refused.
     var reason: String? {
-        let now = ContinuousClock.now
+        let now = world.now
         return standing.withLock { standing in
-            standing = standing.filter { $0.value.at.duration(to: now) < memory }
+            standing = standing.filter { now - $0.value.at < memory }
             return standing.max { $0.value.at < $1.value.at }.map { "publishing is refused: \($0.value.words)" }
         }
     }
@@ -32,6 +34,7 @@ final class PublishRefusals: Sendable {
 
     func refused(by target: PublishTarget, _ error: AMQPError) {
         let words = PrintableText.of("\(target): \(error.message)", limit: 300)
-        standing.withLock { $0[target] = Refusal(words: words, at: .now) }
+        let refusal = Refusal(words: words, at: world.now)
+        standing.withLock { $0[target] = refusal }
     }
 }

@@ -24,6 +24,7 @@ package struct Intake: Sendable, Equatable {
 /// cannot go on with it: the drain time is over, or publishing has ended for good.
 package struct StageRunner<Work: Stage>: Sendable {
     private let stage: Work
+    private let world: World
     private let publisher: EventPublisher
     private let patient: PatientPublisher
     private let router: FailureRouter
@@ -44,6 +45,7 @@ package struct StageRunner<Work: Stage>: Sendable {
     ) {
         self.stage = stage
         self.publisher = publisher
+        world = publisher.world
         patient = PatientPublisher(publisher, patience: patience, logger: logger)
         router = FailureRouter(stage.queue, policy, patient, observer: observer, logger: logger)
         self.policy = policy
@@ -83,7 +85,7 @@ package struct StageRunner<Work: Stage>: Sendable {
         on connection: AMQPConnection, _ intake: Intake, _ drain: DrainTime,
         _ refuse: @escaping @Sendable (AMQPError) -> Void
     ) async throws {
-        let ending = Ending(drain)
+        let ending = Ending(drain, in: world)
         try await withTaskCancellationHandler {
             // On the connection's thread: what a message needs of Swift is done where it arrives.
             try await connection.process(
@@ -153,14 +155,14 @@ package struct StageRunner<Work: Stage>: Sendable {
     private func untilDrained<Value: Sendable>(
         _ ending: Ending, _ operation: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
-        let task = Task { try await operation() }
-        let limit = Task {
+        let task = world.task { try await operation() }
+        let limit = world.task {
             do {
-                try await ending.stop.untilStopped { try await Task.sleep(for: .seconds(1 << 30)) }
+                try await ending.stop.untilStopped { try await world.sleep(for: .seconds(1 << 30)) }
             } catch {
                 // The signal is given, or there is nothing to limit any more.
             }
-            do { try await Task.sleep(for: ending.drain.left) } catch { return }
+            do { try await world.sleep(for: ending.drain.left) } catch { return }
             ending.overran.stop()
             task.cancel()
         }
@@ -180,7 +182,7 @@ package struct StageRunner<Work: Stage>: Sendable {
         } catch let malformed as MalformedMessage {
             return try await router.bury(unreadable(delivery, malformed), .malformed)
         }
-        let context = EventContext(of: event, properties: delivery.properties)
+        let context = EventContext(of: event, properties: delivery.properties, in: world)
         func failed(_ failures: Int, _ reason: String) -> FailedMessage {
             FailedMessage(
                 message: delivery.message, exchange: delivery.exchange, failures: failures, reason: reason,
@@ -205,10 +207,10 @@ package struct StageRunner<Work: Stage>: Sendable {
                 let history = FailureHistory(of: delivery.properties.headers, deliveredFrom: delivery.exchange)
                 guard
                     case .inPlace(let pause) = policy.step(
-                        afterFailures: failures, history, jitter: .random(in: 0...1))
+                        afterFailures: failures, history, jitter: world.jitter)
                 else { return try await router.tryLater(failed(failures, "\(error)")) }
                 logger.warning("Attempt \(failures) failed: \(error)", metadata: Self.metadata(of: delivery))
-                try await Task.sleep(for: pause)
+                try await world.sleep(for: pause)
             }
         }
         guard let answer else { return .acknowledged }
@@ -232,7 +234,7 @@ package struct StageRunner<Work: Stage>: Sendable {
         // Counted only now: what was not confirmed has not happened.
         if effects.insert(answer.effect, of: context.identity) {
             answer.count()
-            metrics.effect(after: Self.age(of: context.orderTime ?? event.timestamp))
+            metrics.effect(after: age(of: context.orderTime ?? event.timestamp))
             observer(answer.report)
         }
         return .acknowledged
@@ -241,12 +243,15 @@ package struct StageRunner<Work: Stage>: Sendable {
     /// How a run ends.
     private struct Ending: Sendable {
         /// Nothing new is taken.
-        let stop = StopSignal()
+        let stop: StopSignal
         let drain: DrainTime
         /// Something in hand was given up, since the time was over.
-        let overran = StopSignal()
+        let overran: StopSignal
 
-        init(_ drain: DrainTime) { self.drain = drain }
+        init(_ drain: DrainTime, in world: World) {
+            self.drain = drain
+            (stop, overran) = (StopSignal(in: world), StopSignal(in: world))
+        }
     }
 
     private static func tooLarge(_ body: LargeBody) -> String {
@@ -261,8 +266,8 @@ package struct StageRunner<Work: Stage>: Sendable {
             identity: delivery.properties.orderIdentity)
     }
 
-    private static func age(of moment: Timestamp) -> Duration {
-        .milliseconds(Timestamp.now().milliseconds - moment.milliseconds)
+    private func age(of moment: Timestamp) -> Duration {
+        .milliseconds(world.timestamp.milliseconds - moment.milliseconds)
     }
 
     private static func metadata(of delivery: Delivery) -> Logger.Metadata {

@@ -4,16 +4,20 @@ import ActorBus
 final class TopologyRestoration: Sendable {
     /// An attempt that is under way, and then what it came to.
     private final class Attempt: Sendable {
-        let end = StopSignal()
+        let end: StopSignal
         let refusal = Lock<AMQPError?>(nil)
+
+        init(in world: World) { end = StopSignal(in: world) }
     }
 
     private let underWay = Lock<[PublishTarget: Attempt]>([:])
     private let patience: Duration
+    private let world: World
 
     /// - Parameter patience: how long a message waits for an attempt; the attempt itself goes on.
-    init(patience: Duration = .seconds(10)) {
+    init(patience: Duration = .seconds(10), in world: World = .real) {
         self.patience = patience
+        self.world = world
     }
 
     /// Returns when an attempt has ended, or after the patience: the one under way, or a new one. Returns what `declare`
@@ -23,12 +27,12 @@ final class TopologyRestoration: Sendable {
     ) async -> AMQPError? {
         let (attempt, isNew) = underWay.withLock { underWay in
             if let attempt = underWay[target] { return (attempt, false) }
-            let attempt = Attempt()
+            let attempt = Attempt(in: world)
             underWay[target] = attempt
             return (attempt, true)
         }
         if isNew {
-            Task {
+            world.task {
                 let refusal = await declare()
                 attempt.refusal.withLock { $0 = refusal }
                 underWay.withLock { $0[target] = nil }

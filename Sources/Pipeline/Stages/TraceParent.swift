@@ -1,3 +1,5 @@
+package import ActorBus
+
 /// Where a message stands in a trace, as its `traceparent` header says it (W3C Trace Context, section 3.2).
 package struct TraceParent: Sendable, Hashable {
     /// 128 bits, never all zero.
@@ -7,9 +9,11 @@ package struct TraceParent: Sendable, Hashable {
     private let flags: String
 
     /// The beginning of a new trace, sampled.
-    package init() {
-        traceID = UInt64.random(in: 1...UInt64.max).hexadecimal + UInt64.random(in: 0...UInt64.max).hexadecimal
-        spanID = Self.newSpanID()
+    package init(in world: World = .real) {
+        var randomness = world.randomness
+        let (high, low) = (UInt64.random(in: 1 ... .max, using: &randomness), randomness.next())
+        traceID = high.hexadecimal + low.hexadecimal
+        spanID = Self.newSpanID(in: world)
         flags = "01"
     }
 
@@ -35,15 +39,16 @@ package struct TraceParent: Sendable, Hashable {
     }
 
     /// The next hop of the same trace: a span of its own.
-    package func child() -> TraceParent {
-        TraceParent(traceID: traceID, spanID: Self.newSpanID(), flags: flags)
+    package func child(in world: World = .real) -> TraceParent {
+        TraceParent(traceID: traceID, spanID: Self.newSpanID(in: world), flags: flags)
     }
 
     /// The header's value.
     package var text: String { "00-\(traceID)-\(spanID)-\(flags)" }
 
-    private static func newSpanID() -> String {
-        UInt64.random(in: 1...UInt64.max).hexadecimal
+    private static func newSpanID(in world: World) -> String {
+        var randomness = world.randomness
+        return UInt64.random(in: 1 ... .max, using: &randomness).hexadecimal
     }
 
     private static func isHexadecimal(_ field: Substring, _ length: Int) -> Bool {

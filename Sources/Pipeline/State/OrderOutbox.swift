@@ -1,3 +1,5 @@
+package import ActorBus
+
 /// The generator's outbox, for tasks: every call waits for the disk on the executor given, never on Swift's own
 /// threads.
 ///
@@ -20,15 +22,16 @@ package actor OrderOutbox {
     /// Throws `StateError` where the folder cannot be used, another process has it, or the file is damaged or from a
     /// newer version.
     package static func open(
-        in directory: StateDirectory, keptConfirmed: Int64 = 10_000, executor: any SerialExecutor
+        in directory: StateDirectory, keptConfirmed: Int64 = 10_000, executor: any SerialExecutor,
+        in world: World = .real
     ) async throws -> OrderOutbox {
         let outbox = OrderOutbox(executor: executor)
-        try await outbox.open(directory, keptConfirmed)
+        try await outbox.open(directory, keptConfirmed, world)
         return outbox
     }
 
-    private func open(_ directory: StateDirectory, _ keptConfirmed: Int64) throws(StateError) {
-        database = try OrderOutboxDatabase(in: directory, keptConfirmed: keptConfirmed)
+    private func open(_ directory: StateDirectory, _ keptConfirmed: Int64, _ world: World) throws(StateError) {
+        database = try OrderOutboxDatabase(in: directory, keptConfirmed: keptConfirmed, in: world)
     }
 
     /// Lets go of the file and the folder; every later call throws `closed`.

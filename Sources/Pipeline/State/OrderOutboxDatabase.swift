@@ -1,3 +1,5 @@
+package import ActorBus
+
 /// The orders that the generator has made, on disk: written down before they are published, marked when the broker has
 /// confirmed them.
 ///
@@ -16,7 +18,7 @@ package final class OrderOutboxDatabase {
 
     /// What the identities of the orders written down by this object begin with. Drawn anew each time, so that a new
     /// file, or one restored from an older copy, which gives the same numbers again, makes new identities.
-    package let origin = UInt64.random(in: .min ... .max).hexadecimal
+    package let origin: String
 
     private let lock: StateLock
     private let keptConfirmed: Int64
@@ -26,7 +28,11 @@ package final class OrderOutboxDatabase {
     ///
     /// Throws `StateError` where the folder cannot be used, another process has it, or the file is damaged or from a
     /// newer version; the file is then as it was.
-    package init(in directory: StateDirectory, keptConfirmed: Int64 = 10_000) throws(StateError) {
+    package init(in directory: StateDirectory, keptConfirmed: Int64 = 10_000, in world: World = .real)
+        throws(StateError)
+    {
+        var randomness = world.randomness
+        origin = randomness.next().hexadecimal
         try directory.prepare()
         lock = try StateLock(directory, name: Self.lockName)
         let path = directory.file(Self.fileName)

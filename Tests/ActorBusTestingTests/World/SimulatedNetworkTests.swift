@@ -12,10 +12,10 @@ import Testing
         configuration = simulated.configuration(of: "broker")
     }
 
-    @Test func aRefusedConnectIsTriedAgainAfterItsPause() throws {
+    @Test func aRefusedConnectIsTriedAgainAfterItsPause() async throws {
         simulated.network.shutDown("broker")
-        #expect {
-            try simulated.run { [configuration] in _ = try await AMQPConnection.connect(configuration) }
+        await #expect {
+            try await simulated.run { [configuration] in _ = try await AMQPConnection.connect(configuration) }
         } throws: { error in
             (error as? AMQPError)?.code == .brokerUnreachable
         }
@@ -23,7 +23,7 @@ import Testing
         #expect(simulated.elapsed > .seconds(45) && simulated.elapsed < .seconds(46))
     }
 
-    @Test func aConnectThatIsNotAnsweredIsGivenUpInTime() throws {
+    @Test func aConnectThatIsNotAnsweredIsGivenUpInTime() async throws {
         simulated.network.fate = { _, _ in
             var fate = SimulatedNetwork.Fate()
             fate.connecting = .unanswered
@@ -31,27 +31,27 @@ import Testing
         }
         var configuration = configuration
         configuration.connectAttempts = 1
-        #expect(throws: AMQPError.self) {
-            try simulated.run { [configuration] in _ = try await AMQPConnection.connect(configuration) }
+        await #expect(throws: AMQPError.self) {
+            try await simulated.run { [configuration] in _ = try await AMQPConnection.connect(configuration) }
         }
         #expect(simulated.elapsed >= .seconds(10) && simulated.elapsed < .seconds(11))
     }
 
-    @Test func anUnknownNameIsNoBroker() throws {
+    @Test func anUnknownNameIsNoBroker() async throws {
         var configuration = simulated.configuration(of: "nobody")
         configuration.connectAttempts = 1
-        #expect {
-            try simulated.run { [configuration] in _ = try await AMQPConnection.connect(configuration) }
+        await #expect {
+            try await simulated.run { [configuration] in _ = try await AMQPConnection.connect(configuration) }
         } throws: { error in
             "\(error)".contains("'nobody' does not resolve")
         }
     }
 
     /// After twice the heartbeat of silence the broker counts as dead.
-    @Test func aHalfOpenConnectionIsFoundByItsHeartbeats() throws {
+    @Test func aHalfOpenConnectionIsFoundByItsHeartbeats() async throws {
         var configuration = configuration
         configuration.heartbeat = .seconds(10)
-        try simulated.run { [configuration, simulated] in
+        try await simulated.run { [configuration, simulated] in
             try await withConnection(to: configuration) { connection in
                 simulated.network.breakConnections(to: "broker", .silence)
                 let before = simulated.elapsed
@@ -67,7 +67,7 @@ import Testing
     }
 
     /// Wherever the stream breaks during login and declaration, in either direction, the next attempt succeeds.
-    @Test func aStreamCanBreakAtAnyByte() throws {
+    @Test func aStreamCanBreakAtAnyByte() async throws {
         for bytes in stride(from: 0, to: 1_200, by: 7) {
             let simulated = SimulatedWorld(seed: UInt64(bytes))
             let broker = SimulatedBroker()
@@ -85,7 +85,7 @@ import Testing
             }
             var configuration = simulated.configuration(of: "broker")
             configuration.connectDelay = .milliseconds(10)
-            try simulated.run { [configuration] in
+            try await simulated.run { [configuration] in
                 try await withConnection(to: configuration, topology: Topology(queues: [Queue("work")])) {
                     let publisher = try await $0.publisher()
                     for _ in 0..<3 { try await publisher.publish(Message(body: [1]), to: "", routingKey: "work") }
@@ -96,8 +96,8 @@ import Testing
         }
     }
 
-    @Test func aFrozenBrokerGoesOnWhereItStopped() throws {
-        try simulated.run { [configuration, simulated, broker] in
+    @Test func aFrozenBrokerGoesOnWhereItStopped() async throws {
+        try await simulated.run { [configuration, simulated, broker] in
             try await withConnection(to: configuration, topology: Topology(queues: [Queue("work")])) {
                 let publisher = try await $0.publisher()
                 simulated.network.freeze("broker")
@@ -111,10 +111,10 @@ import Testing
         }
     }
 
-    @Test func aNameThatMovesIsFollowed() throws {
+    @Test func aNameThatMovesIsFollowed() async throws {
         let other = SimulatedBroker()
         simulated.network.serve(other, at: "other")
-        try simulated.run { [configuration, simulated] in
+        try await simulated.run { [configuration, simulated] in
             try await withConnection(to: configuration, topology: Topology(queues: [Queue("work")])) { connection in
                 simulated.network.setAddresses(simulated.network.addresses(of: "other"), of: "broker")
                 simulated.network.shutDown("broker")
@@ -124,12 +124,12 @@ import Testing
         #expect(other.depth(of: "work") == 0)
     }
 
-    @Test func aClientGoesOnAtAnotherNodeOfTheBroker() throws {
+    @Test func aClientGoesOnAtAnotherNodeOfTheBroker() async throws {
         let cluster = SimulatedBroker(nodes: 3)
         for node in 0..<3 { simulated.network.serve(cluster, node: node, at: "node-\(node)") }
         var configuration = simulated.configuration(of: "node-0")
         configuration.endpoints = (0..<3).map { .init(host: "node-\($0)", port: 5672) }
-        try simulated.run { [configuration] in
+        try await simulated.run { [configuration] in
             try await withConnection(to: configuration, topology: Topology(queues: [Queue("work", .quorum())])) {
                 let publisher = try await $0.publisher()
                 try await publisher.publish(Message(body: [1]), to: "", routingKey: "work")

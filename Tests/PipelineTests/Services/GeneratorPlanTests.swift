@@ -42,13 +42,15 @@ import Testing
 
     @Test func `the seed and the number decide the contents`() throws {
         let time = Timestamp(clampingSeconds: 1_767_781_800)
-        let seven = try Self.plan(seed: 7)
-        #expect(seven.order(3, at: time) == seven.order(3, at: time))
-        #expect(seven.order(3, at: time).items != seven.order(4, at: time).items)
-        #expect(
-            try (1...20).contains {
-                seven.order($0, at: time).items != (try Self.plan(seed: 8)).order($0, at: time).items
-            })
-        #expect(seven.order(3, at: time).orderID == 3)
+        func order(_ number: Int64, _ plan: GeneratorPlan) -> Order {
+            // Of no account where there is a seed.
+            var random = SystemRandomNumberGenerator()
+            return plan.order(number, at: time, using: &random)
+        }
+        let (seven, eight) = (try Self.plan(seed: 7), try Self.plan(seed: 8))
+        #expect(order(3, seven) == order(3, seven))
+        #expect(order(3, seven).items != order(4, seven).items)
+        #expect((1...20).contains { order($0, seven).items != order($0, eight).items })
+        #expect(order(3, seven).orderID == 3)
     }
 }
