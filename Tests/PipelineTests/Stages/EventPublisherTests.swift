@@ -76,7 +76,8 @@ import Testing
     }
 
     /// That the queue is not there would be waited for without an end.
-    @Test(.timeLimit(.minutes(1))) func `a queue that may not be declared again is a right that is missing`() async throws
+    @Test(.timeLimit(.minutes(1))) func `a queue that may not be declared again is a right that is missing`()
+        async throws
     {
         try await StageScene.with { scene in
             let target = PublishTarget.queue("\(Self.queue).retry.0.05")
