@@ -237,6 +237,8 @@ final class Client: @unchecked Sendable {
                 return run.find("a consumer of client \(number) ended: \(error)")
             }
             if isClosed { return }
+            // A cycle that is cancelled before it began takes no time at all.
+            do { try await simulated.sleep(for: .milliseconds(1)) } catch { return }
         }
     }
 

@@ -30,7 +30,7 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
     private static let longestStep: UInt64 = 2_000
 
     /// In a second of virtual time: jobs, turns and timers.
-    private static let mostSteps: UInt64 = 2_000_000
+    private static let mostSteps: UInt64 = 700_000
 
     init(random: SeededGenerator, isTold: Bool) {
         self.random = random
