@@ -53,9 +53,9 @@ final class ConsumerCore: ChannelUser {
 
     /// Whether the broker may need a moment for what was written before the channel is closed.
     ///
-    /// RabbitMQ's channel sends a quorum queue 32 commands ahead at most, and drops what waits behind them when it is
-    /// closed: messages that were acknowledged come again (seen with 3.10, 4.0 and 4.3). It closes at once all the same,
-    /// and nothing that can be asked is answered behind them.
+    /// RabbitMQ's channel has at most 32 commands under way to a quorum queue, and forgets those that wait when it is closed:
+    /// messages that were acknowledged come again (seen with 3.10, 4.0 and 4.3). No method is answered only after them, so
+    /// time is all that can be given.
     var needsTimeToSettle: Bool { framesWritten > 16 }
 
     /// It is about to be asked for, under a fresh tag.

@@ -30,8 +30,8 @@ actor NameResolver {
 }
 
 extension ConnectionConfiguration.Endpoint {
-    /// The addresses that the host name stands for, in numbers. Throws ``AMQPError/Code/brokerUnreachable`` when it
-    /// stands for none, and when there is no answer within `timeout`.
+    /// The addresses of the host name, in numbers. Throws ``AMQPError/Code/brokerUnreachable`` when it has none, and
+    /// when there is no answer within `timeout`.
     package func addresses(timeout: Duration) async throws -> [String] {
         try await World.real.surroundings.addresses(of: self, timeout: timeout).map(\.text)
     }

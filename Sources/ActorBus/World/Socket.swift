@@ -81,7 +81,7 @@ final class Socket: Transport {
     }
 }
 
-/// One address that a host name stands for.
+/// One address of a host name.
 package struct ResolvedAddress: Sendable {
     package var family: CInt
     /// The `sockaddr` of that family.

@@ -1,4 +1,4 @@
-/// The RabbitMQ that a simulated broker behaves like. Each stands for its series; where the series differ, the
+/// The RabbitMQ that a simulated broker behaves like. Each represents its series; where the series differ, the
 /// difference has a name here, and the model asks for it by that name.
 public enum RabbitMQVersion: String, Sendable, Hashable, CaseIterable {
     case threeTen = "3.10.8"

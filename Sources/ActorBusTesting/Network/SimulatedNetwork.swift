@@ -47,7 +47,7 @@ public final class SimulatedNetwork: @unchecked Sendable {
         public init() {}
     }
 
-    /// What a name stands for.
+    /// What a name has at the moment.
     enum LookUp {
         case known([SimulatedAddress])
         case unknown
@@ -91,10 +91,10 @@ public final class SimulatedNetwork: @unchecked Sendable {
         broker.core.withLock { core in core.changed = { [weak self] in self?.pumpSoon() } }
     }
 
-    /// The addresses that a name stands for; none for a name that is unknown.
+    /// The addresses of a name; none for a name that is unknown.
     public func addresses(of name: String) -> [String] { (names[name] ?? []).map(\.text) }
 
-    /// Lets a name stand for other addresses, in numbers (`10.0.0.1`), such as those of another name; none makes it
+    /// Gives a name other addresses, in numbers (`10.0.0.1`), such as those of another name; none makes it
     /// unknown.
     public func setAddresses(_ addresses: [String], of name: String) {
         names[name] = addresses.compactMap { SimulatedAddress($0) }

@@ -50,6 +50,21 @@ extension StageScene {
 
 @Suite(.serialized) struct StageRunnerTests {
     private static let queue = "payment_processor_queue"
+    private static let retries = "\(queue).retry.0.05"
+
+    /// A scene whose first retry queue takes no message, until the policy `full` is cleared.
+    private func withFullRetryQueue(_ body: (StageScene) async throws -> Void) async throws {
+        try await StageScene.with { topology in
+            topology.queues.removeAll { $0.name == Self.retries }
+            topology.queues.append(Queue(Self.retries))
+        } _: { scene in
+            try await scene.broker.rabbitmqctl([
+                "set_policy", "-p", scene.virtualHost, "full", "[.]retry[.]0[.]05$",
+                #"{"max-length":0,"overflow":"reject-publish"}"#,
+            ])
+            try await body(scene)
+        }
+    }
 
     @Test(.timeLimit(.minutes(1))) func `what fails for now comes back after each delay, and is done once it can be`()
         async throws
@@ -180,26 +195,18 @@ extension StageScene {
 
     @Test(.timeLimit(.minutes(1))) func `what not even a retry queue takes stays in hand until one does`() async throws
     {
-        let retries = "\(Self.queue).retry.0.05"
-        try await StageScene.with { topology in
-            topology.queues.removeAll { $0.name == retries }
-            topology.queues.append(Queue(retries))
-        } _: { scene in
-            try await scene.broker.rabbitmqctl([
-                "set_policy", "-p", scene.virtualHost, "full", "[.]retry[.]0[.]05$",
-                #"{"max-length":0,"overflow":"reject-publish"}"#,
-            ])
+        try await withFullRetryQueue { scene in
             try await scene.running(scene.payment(FailingGateway(failures: .max))) { _ in
                 try await scene.publishOrder()
                 try await eventually("the refusal is told") {
-                    scene.publisher.refusal?.contains("the queue '\(retries)'") == true
+                    scene.publisher.refusal?.contains("the queue '\(Self.retries)'") == true
                 }
                 // In hand: neither ready anywhere, nor handed out again and again.
                 #expect(scene.workInHand.count == 1)
                 #expect(try await scene.isEmpty())
                 #expect(scene.settled("requeued") == 0 && scene.settled("retried") == 0)
                 try await scene.broker.rabbitmqctl(["clear_policy", "-p", scene.virtualHost, "full"])
-                try await scene.waits(for: 1, in: retries)
+                try await scene.waits(for: 1, in: Self.retries)
                 try await eventually("it is acknowledged") { scene.settled("retried") == 1 }
             }
             #expect(scene.settled("requeued") == 0)
@@ -270,15 +277,7 @@ extension StageScene {
     @Test(.timeLimit(.minutes(1))) func `a message that was in work for too long does not outlive the drain`()
         async throws
     {
-        let retries = "\(Self.queue).retry.0.05"
-        try await StageScene.with { topology in
-            topology.queues.removeAll { $0.name == retries }
-            topology.queues.append(Queue(retries))
-        } _: { scene in
-            try await scene.broker.rabbitmqctl([
-                "set_policy", "-p", scene.virtualHost, "full", "[.]retry[.]0[.]05$",
-                #"{"max-length":0,"overflow":"reject-publish"}"#,
-            ])
+        try await withFullRetryQueue { scene in
             let error = await #expect(throws: AMQPError.self) {
                 try await scene.running(
                     scene.payment(SilentGateway()), drainTimeout: .milliseconds(300), handlerTimeout: .milliseconds(200)

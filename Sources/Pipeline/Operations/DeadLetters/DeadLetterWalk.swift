@@ -72,16 +72,16 @@ package struct DeadLetterWalk: Sendable {
     ///   - copying: for writing letters back. One of its own, since a broker short of memory stops reading a publisher's
     ///     socket. Nil for a walk that leaves no letter.
     ///   - concurrency: how many letters may be visited at once; they are begun in their order.
-    ///   - batch: how many letters are held at once at most, 1 to 16.
+    ///   - batch: how many letters are held at once at most; nil, or more, for as many as a walk holds.
     package init(
         of queue: PipelineQueue, on connection: AMQPConnection, copying: AMQPConnection?, concurrency: Int = 1,
-        batch: UInt32 = 16
+        batch: UInt32? = nil
     ) {
         self.queue = queue
         self.connection = connection
         self.copying = copying
         self.concurrency = max(concurrency, 1)
-        self.batch = min(max(batch, 1), Self.largestBatch)
+        self.batch = min(max(batch ?? Self.largestBatch, 1), Self.largestBatch)
     }
 
     /// Walks until every letter was visited, `visit` ends it, or the task is cancelled; letters in hand are dealt with

@@ -39,8 +39,8 @@ struct DeadLetterRound: Sendable {
     struct Manner: Sendable {
         /// How many letters are dealt with at once; they are begun in their order.
         var concurrency = 1
-        /// How many letters are held at once at most.
-        var batch: UInt32 = 16
+        /// How many letters are held at once at most; nil for as many as a walk holds.
+        var batch: UInt32?
         /// Whether every letter that the filter means is removed, whatever it is.
         var removes = false
         /// Waited for before letters are taken.

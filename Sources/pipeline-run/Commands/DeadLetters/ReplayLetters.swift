@@ -85,7 +85,7 @@ struct ReplayLetters: AsyncParsableCommand {
         guard let rate, let perSecond = self.rate else {
             return DeadLetterRound.Manner(concurrency: DeadLetterReplay.window)
         }
-        let halfASecond = UInt32(min(max(perSecond / 2, 1), 16))
+        let halfASecond = UInt32(min(max(perSecond / 2, 1), 1_000))
         return DeadLetterRound.Manner(batch: halfASecond) {
             let wait = rate.withLock { $0.untilNext(at: MonotonicTime.sinceFirstUse()) }
             if wait > .zero { try await Task.sleep(for: wait) }
