@@ -275,7 +275,7 @@ final class ServerSession {
         case (.awaitingOpen(let user, let capabilities, let channelMax), .connectionOpen(let host)?):
             open(user, capabilities, channelMax: channelMax, host: host)
         case (.open(let connection), .connectionClose?):
-            connection.end()
+            connection.end(by: .goodbye)
             send(.connectionCloseOk, on: 0)
             state = .finished
         case (_, nil): undecodable(number, frame)

@@ -22,6 +22,11 @@ final class BrokerModel {
     /// The largest body, in bytes.
     var maximumMessageSize: Int
     var record = BrokerRecord()
+    /// Whether each delivery brings its number in the record along.
+    var numbersDeliveries = false
+    /// Whether publishes get no answer any more, which no RabbitMQ should do and some have done.
+    var losesConfirms = false
+    static let deliveryHeader = "x-simulated-delivery"
     private(set) var connections: [ConnectionModel] = []
     private var connectionCount: UInt64 = 0
     private var nameCount: UInt64 = 0

@@ -103,12 +103,12 @@ final class ConnectionModel {
     }
 
     /// Lets go of everything that the connection has.
-    func end() {
+    func end(by settler: BrokerRecord.Settler = .loss) {
         let open = sortedChannels
         channels = [:]
         // What one channel gives back must not go to another that is about to end.
         for channel in open { channel.endConsumers() }
-        for channel in open { channel.returnUnsettled() }
+        for channel in open { channel.returnUnsettled(by: settler) }
         for queue in host.sortedQueues where queue.owner == number { host.delete(queue) }
         broker.forget(self)
     }

@@ -64,6 +64,8 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
         timers.cancel(number)
     }
 
+    var pendingTimers: Int { timers.pending }
+
     func tell(_ words: @autoclosure () -> String) {
         trace.tell("\(Self.text(now))  \(words())")
     }
