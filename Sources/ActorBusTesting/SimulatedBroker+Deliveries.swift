@@ -10,8 +10,8 @@ extension SimulatedBroker {
         case goodbye
         /// The broker: channel, connection or node is gone.
         case loss
-        /// The broker, since the delivery was not settled in time.
-        case timeout
+        /// The broker, while the channel lives: it was not settled in time, or its queue went down with a node.
+        case recall
     }
 
     package struct DeliveredMessage: Sendable {
@@ -108,7 +108,7 @@ extension BrokerRecord.Settler {
         case .client: .client
         case .goodbye: .goodbye
         case .loss: .loss
-        case .timeout: .timeout
+        case .recall: .recall
         }
     }
 }

@@ -12,9 +12,12 @@ extension Client {
             }
             cycles[index] = cycle
             if let span = plan.span, !isSettled {
+                let span = run.chance(20) ? .zero : span
                 simulated.task {
-                    do { try await self.simulated.sleep(for: span) } catch { return }
-                    if !self.isSettled { cycle.cancel() }
+                    do { try await self.run.pause(for: span) } catch { return }
+                    guard !self.isSettled else { return }
+                    if let parting = plan.parting { self.run.befall(parting, of: plan.queue) }
+                    cycle.cancel()
                 }
             }
             do {

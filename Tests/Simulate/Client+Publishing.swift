@@ -64,7 +64,7 @@ extension Client {
         if run.chance(plan.cancelled) {
             let patience = run.duration(upTo: .milliseconds(run.chance(50) ? 5 : 2_000))
             simulated.task {
-                do { try await self.simulated.sleep(for: patience) } catch { return }
+                do { try await self.run.pause(for: self.run.chance(30) ? .zero : patience) } catch { return }
                 task.cancel()
             }
         }

@@ -39,7 +39,7 @@ final class Client: @unchecked Sendable {
         self.connecting = connecting
         if let closes = plan.closes {
             simulated.task {
-                do { try await self.simulated.sleep(for: closes) } catch { return }
+                do { try await self.run.pause(for: closes) } catch { return }
                 self.simulated.tell("client \(self.number) closes")
                 self.isClosed = true
                 connecting.cancel()

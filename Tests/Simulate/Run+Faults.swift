@@ -58,6 +58,23 @@ extension Run {
         }
     }
 
+    /// Something that happens at the broker just when a user of the queue stops, so that the two meet on their way.
+    func befall(_ parting: Scenario.ConsumerPlan.Parting, of queue: Int) {
+        simulated.task {
+            do { try await self.pause(for: self.chance(30) ? .zero : self.duration(upTo: .milliseconds(100))) } catch {
+                return
+            }
+            guard self.isStormy else { return }
+            self.faults += 1
+            self.simulated.tell("fault: \(parting) of \(Self.queueName(queue))")
+            switch parting {
+            case .deleted: self.delete(queue)
+            case .channelClosed: self.closeAnyChannel()
+            case .reset: for name in self.nodeNames { self.simulated.network.breakConnections(to: name) }
+            }
+        }
+    }
+
     private func delete(_ queue: Int) {
         published.deleted.insert(queue)
         broker.deleteQueue(Self.queueName(queue))
@@ -82,7 +99,8 @@ extension Run {
             configure: right == .configure ? "" : ".*", write: right == .write ? "" : ".*",
             read: right == .read ? "" : ".*")
         broker.setUser("guest", password: "guest", permissions: ["/": permissions])
-        broker.closeAllConnections()
+        // Those that are only logging in have the rights of before, too.
+        for name in nodeNames { simulated.network.breakConnections(to: name) }
     }
 
     /// Ends all faults.

@@ -89,6 +89,12 @@ final class Run: @unchecked Sendable {
         return .nanoseconds(Int64.random(in: 0...max(0, nanoseconds), using: &random))
     }
 
+    /// Waits so long; where that is no time at all, for a few of the steps that others take.
+    func pause(for duration: Duration) async throws {
+        guard duration == .zero else { return try await simulated.sleep(for: duration) }
+        for _ in 0..<number(below: 12) { await Task.yield() }
+    }
+
     // MARK: The world
 
     func anyQueue() -> Int { number(below: scenario.queues.count) }

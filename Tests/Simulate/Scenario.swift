@@ -34,6 +34,7 @@ struct Scenario: Sendable {
 
     struct ConsumerPlan: Sendable {
         enum Style: Sendable { case process, deliveries }
+        enum Parting: CaseIterable, Sendable { case deleted, channelClosed, reset }
 
         var queue: Int
         var style: Style
@@ -44,8 +45,11 @@ struct Scenario: Sendable {
         var failures: UInt64
         /// How long a handler may take before it is cancelled; nil for long enough.
         var patience: Duration?
-        /// How long its user consumes before it stops and begins again; nil for always.
+        /// How long its user consumes before it stops and begins again; nil for always. Some of these times are cut to next to
+        /// nothing.
         var span: Duration?
+        /// What befalls it in the moment in which its user stops.
+        var parting: Parting?
     }
 
     struct Fault: Sendable {
@@ -141,10 +145,11 @@ struct Scenario: Sendable {
                         prefetch: UInt16(1 + upTo(20)), concurrency: Int(1 + upTo(5)),
                         handling: duration(isLong ? 5_000 : 300), failures: chance(30) ? upTo(20) : 0,
                         patience: chance(15) ? .milliseconds(200) + duration(1_000) : nil,
-                        span: chance(30) ? duration(20_000) : nil))
+                        span: chance(40) ? duration(20_000) : nil,
+                        parting: chance(30) ? ConsumerPlan.Parting.allCases[Int(upTo(2))] : nil))
             }
             client.reading = chance(60) ? .all : chance(50) ? .slowly : .nothing
-            if chance(15) { client.closes = duration(chance(20) ? 5 : 70_000) }
+            if chance(15) { client.closes = duration(chance(25) ? 0 : 70_000) }
             clients.append(client)
         }
         faults = []
@@ -186,7 +191,10 @@ extension Scenario {
     private func has(_ isOne: (Fault.Kind) -> Bool) -> Bool { faults.contains { isOne($0.kind) } }
 
     /// Whether nothing at all befalls anybody.
-    var isUndisturbed: Bool { faults.isEmpty && cuts == 0 && consumerTimeout == nil }
+    var isUndisturbed: Bool {
+        faults.isEmpty && cuts == 0 && consumerTimeout == nil
+            && clients.allSatisfy { $0.consumers.allSatisfy { $0.parting == nil } }
+    }
 
     var hasAlarms: Bool { has { if case .alarm = $0 { true } else { false } } }
 
@@ -194,7 +202,10 @@ extension Scenario {
     var closesChannels: Bool { lacksRights || hasClosedChannels || hasRedeclaredQueues }
 
     private var lacksRights: Bool { has { if case .withoutRight = $0 { true } else { false } } }
-    private var hasClosedChannels: Bool { has { if case .channelClosed = $0 { true } else { false } } }
+    private var hasClosedChannels: Bool {
+        has { if case .channelClosed = $0 { true } else { false } }
+            || clients.contains { $0.consumers.contains { $0.parting == .channelClosed } }
+    }
     private var hasRedeclaredQueues: Bool { has { if case .redeclared = $0 { true } else { false } } }
 
     /// Whether the broker may have refused something at its beginning, where a refusal is final.

@@ -76,6 +76,7 @@ struct Shrinking {
                 if client.consumers[index].patience != nil {
                     add { $0.clients[number].consumers[index].patience = nil }
                 }
+                if client.consumers[index].parting != nil { add { $0.clients[number].consumers[index].parting = nil } }
                 if client.consumers[index].span != nil { add { $0.clients[number].consumers[index].span = nil } }
             }
         }

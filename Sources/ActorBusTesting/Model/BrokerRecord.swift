@@ -12,8 +12,8 @@ struct BrokerRecord {
         case goodbye
         /// The broker: channel, connection or node is gone.
         case loss
-        /// The broker, since the delivery was not settled in time.
-        case timeout
+        /// The broker, while the channel lives: it was not settled in time, or its queue went down with a node.
+        case recall
     }
 
     /// One delivery; a message may have many.

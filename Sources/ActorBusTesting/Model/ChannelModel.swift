@@ -330,7 +330,7 @@ final class ChannelModel {
     func lose(_ queue: QueueModel) -> [QueueEntry] {
         var entries: [QueueEntry] = []
         for index in unsettled.indices where unsettled[index].queue === queue && !unsettled[index].isLate {
-            broker.record.settled([unsettled[index]], as: .returned, by: .loss, at: broker.now)
+            broker.record.settled([unsettled[index]], as: .returned, by: .recall, at: broker.now)
             unsettled[index].isLate = true
             entries.append(unsettled[index].entry)
         }
@@ -608,7 +608,7 @@ final class ChannelModel {
         for group in Self.grouped(late) {
             let (queue, consumer) = (group[0].queue, group[0].consumer)
             for entry in group { consumer?.late.insert(entry.tag) }
-            broker.record.settled(group, as: .returned, by: .timeout, at: broker.now)
+            broker.record.settled(group, as: .returned, by: .recall, at: broker.now)
             queue.takeBack(group.map(\.entry), of: consumer, because: .consumerTimeout)
             guard let consumer, consumers[consumer.tag]?.consumer === consumer, connection.wantsCancelNotifications
             else { return close(for: timedOut(-1), method: 0) }

@@ -32,7 +32,7 @@ import Testing
         scenario.clients[0].consumers = [
             .init(
                 queue: 0, style: .process, prefetch: 4, concurrency: 4, handling: handling, failures: 0, patience: nil,
-                span: nil)
+                span: nil, parting: nil)
         ]
         return scenario
     }

@@ -41,7 +41,8 @@ import Testing
             .init(consumers: [
                 .init(
                     queue: 0, style: .deliveries, prefetch: 16, concurrency: 1, handling: .milliseconds(159),
-                    failures: 0, patience: nil, span: .zero)
+                    failures: 0, patience: nil, span: .zero,
+                    parting: nil)
             ])
         ]
         scenario.faults = [.init(at: .milliseconds(44_609), kind: .frozen(node: 0, .milliseconds(5_787)))]

@@ -100,7 +100,7 @@ struct HandedOut {
             }
             return settled.map { $0.at < closing } == true
                 ? "was settled before its connection was closed, and the broker was not told" : nil
-        case (.timeout, _): return nil
+        case (.recall, _): return nil
         }
     }
 
