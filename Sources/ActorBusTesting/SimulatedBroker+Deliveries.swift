@@ -66,6 +66,9 @@ extension SimulatedBroker {
     /// never answered.
     package func loseConfirms(_ isOn: Bool) { core.withLock { $0.model.losesConfirms = isOn } }
 
+    /// Closes channels that ask for confirms, or ends that.
+    package func refuseConfirms(_ isOn: Bool) { core.withLock { $0.model.refusesConfirms = isOn } }
+
     /// Puts a classic queue with these arguments in the place of one, which is deleted: somebody else has declared it
     /// differently.
     package func replaceQueue(_ name: String, arguments: FieldTable, virtualHost: String = "/") {

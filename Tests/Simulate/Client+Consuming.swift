@@ -65,7 +65,7 @@ extension Client {
                 self.run.settle(number, .requeue)
                 return .requeue
             }
-            self.run.settle(number, .requeue, after: .seconds(1))
+            self.run.settle(number, .requeue, within: .seconds(1))
             throw HandlerFailure()
         }
     }

@@ -189,10 +189,10 @@ final class Client: @unchecked Sendable {
             })
     }
 
-    /// Looks now and then whether the status says what the events say.
+    /// Looks now and then whether the status says what the events say, and what the broker has.
     private func compare(_ order: EventReader, with connection: AMQPConnection, after recoveries: UInt64) async {
         while order.events.phase != .closed {
-            let status = connection.status
+            let (status, channels) = (connection.status, openChannels)
             // What is told now is read in a moment.
             do { try await simulated.sleep(for: .milliseconds(20)) } catch { return }
             if status == connection.status,
@@ -200,7 +200,28 @@ final class Client: @unchecked Sendable {
             {
                 run.find("client \(number): \(difference)")
             }
+            await compare(status, channels, with: connection)
             do { try await simulated.sleep(for: run.duration(upTo: .seconds(10))) } catch { return }
+        }
+    }
+
+    /// The channels that the broker has of it; nil where it has no connection.
+    private var openChannels: [UInt16]? {
+        let mine = run.broker.connections.filter { $0.name == "client \(number)" }
+        return mine.count == 1 ? mine.first?.channels : nil
+    }
+
+    /// That the broker has a channel for each publisher and consumer of a connection that says it is ready.
+    private func compare(_ status: ConnectionStatus, _ channels: [UInt16]?, with connection: AMQPConnection) async {
+        guard status.isReady, let channels, !run.scenario.isSilencing else { return }
+        let books = await connection.books
+        // A channel's end and the opening of the next are under way for as long as the network takes.
+        do { try await simulated.sleep(for: .milliseconds(500)) } catch { return }
+        guard status == connection.status, channels == openChannels, await books == connection.books else { return }
+        let wanted = books.publishers - books.released + status.registeredConsumers
+        if channels.count < wanted {
+            run.find(
+                "client \(number) says that it is ready, and has \(channels.count) channels where it needs \(wanted)")
         }
     }
 }

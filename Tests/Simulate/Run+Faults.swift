@@ -55,6 +55,8 @@ extension Run {
             try await lasting(span, { setRights(without: right) }, { setRights(without: nil) })
         case .confirmsLost(let span):
             try await lasting(span, { broker.loseConfirms(true) }, { broker.loseConfirms(false) })
+        case .confirmsRefused(let span):
+            try await lasting(span, { refuseConfirms() }, { broker.refuseConfirms(false) })
         }
     }
 
@@ -103,6 +105,12 @@ extension Run {
         for name in nodeNames { simulated.network.breakConnections(to: name) }
     }
 
+    /// Channels that publishers have are lost, and no other is to be had.
+    private func refuseConfirms() {
+        broker.refuseConfirms(true)
+        broker.closeAllConnections()
+    }
+
     /// Ends all faults.
     func calm() {
         isStormy = false
@@ -117,6 +125,7 @@ extension Run {
         simulated.network.spareOpenConnections()
         broker.setMemoryAlarm(false)
         broker.loseConfirms(false)
+        broker.refuseConfirms(false)
         for queue in redeclared.sorted() { delete(queue) }
         if scenario.faults.contains(where: { if case .withoutRight = $0.kind { true } else { false } }) {
             setRights(without: nil)

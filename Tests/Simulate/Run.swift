@@ -172,11 +172,11 @@ final class Run: @unchecked Sendable {
         return number
     }
 
-    /// - Parameter pause: how long the library waits with it.
-    func settle(_ number: Int?, _ settlement: Settlement, after pause: Duration = .zero) {
+    /// - Parameter pause: how long the library waits with it at most.
+    func settle(_ number: Int?, _ settlement: Settlement, within pause: Duration = .zero) {
         guard let number else { return }
         simulated.tell("delivery \(number): \(settlement)")
-        handedOut.settle(number, settlement, at: simulated.elapsed + pause)
+        handedOut.settle(number, settlement, from: simulated.elapsed, to: simulated.elapsed + pause)
     }
 
     /// What an event tells that was not so.

@@ -75,6 +75,8 @@ struct Scenario: Sendable {
             case withoutRight(Right, Duration)
             /// Publishes get no answer.
             case confirmsLost(Duration)
+            /// No publisher gets a channel.
+            case confirmsRefused(Duration)
         }
 
         enum Right: CaseIterable, Sendable { case configure, write, read }
@@ -145,7 +147,7 @@ struct Scenario: Sendable {
                         prefetch: UInt16(1 + upTo(20)), concurrency: Int(1 + upTo(5)),
                         handling: duration(isLong ? 5_000 : 300), failures: chance(30) ? upTo(20) : 0,
                         patience: chance(15) ? .milliseconds(200) + duration(1_000) : nil,
-                        span: chance(40) ? duration(20_000) : nil,
+                        span: chance(40) ? .seconds(1) + duration(20_000) : nil,
                         parting: chance(30) ? ConsumerPlan.Parting.allCases[Int(upTo(2))] : nil))
             }
             client.reading = chance(60) ? .all : chance(50) ? .slowly : .nothing
@@ -160,7 +162,7 @@ struct Scenario: Sendable {
                 let node = Int(upTo(UInt64(nodes) - 1))
                 let queue = Int(upTo(queueCount - 1))
                 let kind: Fault.Kind =
-                    switch upTo(19) {
+                    switch upTo(20) {
                     case 0, 1: .reset(node: node)
                     case 2: .silence(node: node)
                     case 3: .down(node: node, duration(15_000))
@@ -175,7 +177,8 @@ struct Scenario: Sendable {
                     case 16: .stopped(node: node, duration(15_000))
                     case 17: .leaderMoved(queue: queue, node: node)
                     case 18: .withoutRight(Fault.Right.allCases[Int(upTo(2))], duration(15_000))
-                    default: .confirmsLost(duration(10_000))
+                    case 19: .confirmsLost(duration(10_000))
+                    default: .confirmsRefused(duration(10_000))
                     }
                 faults.append(Fault(at: moment, kind: kind))
                 moment += duration(chance(60) ? 20 : 1_000)
@@ -194,6 +197,17 @@ extension Scenario {
     var isUndisturbed: Bool {
         faults.isEmpty && cuts == 0 && consumerTimeout == nil
             && clients.allSatisfy { $0.consumers.allSatisfy { $0.parting == nil } }
+    }
+
+    /// Whether client and broker may not hear for a while what has become of a channel.
+    var isSilencing: Bool {
+        cuts > 0
+            || has {
+                switch $0 {
+                case .silence, .frozen, .stopped, .killed, .alarm: true
+                default: false
+                }
+            }
     }
 
     var hasAlarms: Bool { has { if case .alarm = $0 { true } else { false } } }

@@ -91,7 +91,9 @@ extension Scenario.Fault.Kind {
         case .reset(let node), .silence(let node), .down(let node, _), .frozen(let node, _), .nameless(let node, _),
             .killed(let node, _, _), .stopped(let node, _), .leaderMoved(_, let node):
             node
-        case .closedByOperator, .alarm, .deleted, .redeclared, .channelClosed, .withoutRight, .confirmsLost: nil
+        case .closedByOperator, .alarm, .deleted, .redeclared, .channelClosed, .withoutRight, .confirmsLost,
+            .confirmsRefused:
+            nil
         }
     }
 }

@@ -75,6 +75,8 @@ extension AMQPConnection {
     /// Declares what can be declared now; the rest is asked for again later. Throws what ends the session or the connection.
     func declareForNow(_ parts: [TopologyPart], in session: Session, budget: Duration) async throws {
         let failures = try await declareEach(parts, in: session, budget: budget)
+        // Nothing is asked for again that was asked for as the connection was closed.
+        try checkOpen()
         for part in parts {
             guard let error = failures.first(where: { $0.part.name == part.name })?.error else {
                 handle(.declared(part.name))

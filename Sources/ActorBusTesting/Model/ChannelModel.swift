@@ -138,8 +138,9 @@ final class ChannelModel {
             if immediate { throw ReplyError(.notImplemented, "immediate=true") }
             try publish(content, to: exchange, routingKey: routingKey, mandatory: mandatory, host: host)
         case .confirmSelect(let noWait):
-            isConfirming = true
             broker.record.asked(.confirms, by: connection.number, at: broker.now)
+            if broker.refusesConfirms { throw .preconditionFailed("no confirms for now") }
+            isConfirming = true
             if !noWait { send(.confirmSelectOk) }
         case .basicQos(let size, let count, let global):
             if size != 0 { throw ReplyError(.notImplemented, "prefetch_size!=0 (\(size))") }
@@ -551,8 +552,9 @@ final class ChannelModel {
 
     /// When a delivery has waited too long for its settlement.
     var nextDeadline: Int64? {
-        let sync = unconfirmed.filter { $0.silentQueues == 0 }.map(\.syncedAt).min()
-        return [waitEnd, sync, deliveryDeadline].compactMap { $0 }.min()
+        var next = Int64.earlier(waitEnd, deliveryDeadline)
+        for publish in unconfirmed where publish.silentQueues == 0 { next = .earlier(next, publish.syncedAt) }
+        return next
     }
 
     private var deliveryDeadline: Int64? {

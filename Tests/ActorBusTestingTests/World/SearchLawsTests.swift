@@ -11,11 +11,6 @@ struct SearchLawsTests {
     private static let error = AMQPError(.connectionLost, "gone")
     private static let part = ConnectionEvent.Skipped(resource: .queue("q"), reason: error)
 
-    private func faults(_ events: ConnectionEvent...) -> [String] {
-        var order = EventOrder()
-        return events.compactMap { order.take($0) }
-    }
-
     @Test func takesTheEventsOfALife() {
         let life: [ConnectionEvent] = [
             .connected(to: Self.node, server: "s"), .blocked("memory"), .unblocked,

@@ -7,7 +7,8 @@ import ActorBusTesting
 struct HandedOut {
     private struct Hand {
         var reader: Int
-        var settled: (how: Settlement, at: Duration)?
+        /// How, and between which times the library is told: it waits with a delivery whose handler threw, or is cut short.
+        var settled: (how: Settlement, from: Duration, to: Duration)?
     }
 
     /// Who reads over one consumer, from its registration to its end.
@@ -52,8 +53,8 @@ struct HandedOut {
             ? nil : "\(message) was handed out, and another was delivered"
     }
 
-    mutating func settle(_ number: Int, _ settlement: Settlement, at time: Duration) {
-        hands[number]?.settled = (settlement, time)
+    mutating func settle(_ number: Int, _ settlement: Settlement, from: Duration, to: Duration) {
+        hands[number]?.settled = (settlement, from, to)
     }
 
     // MARK: In the end
@@ -66,7 +67,7 @@ struct HandedOut {
         var lastHeard: [UInt64: Duration] = [:]
         for (number, delivery) in deliveries.enumerated() where delivery.end?.by == .client {
             if let settled = hands[number]?.settled {
-                lastHeard[delivery.channel] = max(lastHeard[delivery.channel] ?? .zero, settled.at)
+                lastHeard[delivery.channel] = max(lastHeard[delivery.channel] ?? .zero, settled.from)
             }
         }
         return deliveries.enumerated().compactMap { number, delivery in
@@ -90,7 +91,7 @@ struct HandedOut {
             return hand == nil || settled?.how == .requeue ? nil : "was given back, and not by its user"
         case (.goodbye, _), (.loss, _):
             guard let hand else { return nil }
-            if let settled, let lastHeard, settled.at + Self.delay < lastHeard {
+            if let settled, let lastHeard, settled.to + Self.delay < lastHeard {
                 return "was settled, which the broker was not told, and was of what came later"
             }
             guard end.by == .goodbye else { return nil }
@@ -98,14 +99,14 @@ struct HandedOut {
             guard let closing = closings[readers[hand.reader].client], closing <= end.at + .milliseconds(1) else {
                 return "was handed out, and its channel closed, before it was settled"
             }
-            return settled.map { $0.at < closing } == true
+            return settled.map { $0.to < closing } == true
                 ? "was settled before its connection was closed, and the broker was not told" : nil
         case (.recall, _): return nil
         }
     }
 
     private func late(_ hand: Hand?, _ delivery: SimulatedBroker.DeliveredMessage, _ calm: Duration) -> String? {
-        guard let settled = hand?.settled, delivery.end?.by == .loss, settled.at > calm else { return nil }
+        guard let settled = hand?.settled, delivery.end?.by == .loss, settled.from > calm else { return nil }
         return "\(PublishedMessages.name(of: delivery.message)) was settled over a channel that nothing broke, in vain"
     }
 }
