@@ -59,7 +59,7 @@ final class Client: @unchecked Sendable {
     }
 
     private func connect() async -> AMQPConnection? {
-        while !isClosed {
+        repeat {
             do {
                 return try await connectOnce()
             } catch is CancellationError {
@@ -71,7 +71,7 @@ final class Client: @unchecked Sendable {
                 run.find("client \(number) could not connect: \(error)")
                 return nil
             }
-        }
+        } while !isClosed
         return nil
     }
 

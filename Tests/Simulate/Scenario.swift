@@ -37,12 +37,12 @@ struct Scenario: Sendable {
         enum Parting: CaseIterable, Sendable { case deleted, channelClosed, reset }
 
         var queue: Int
-        var style: Style
+        var style = Style.process
         var prefetch: UInt16
-        var concurrency: Int
+        var concurrency = 1
         var handling: Duration
         /// Of a hundred deliveries, how many a handler throws at or puts back.
-        var failures: UInt64
+        var failures: UInt64 = 0
         /// How long a handler may take before it is cancelled; nil for long enough.
         var patience: Duration?
         /// How long its user consumes before it stops and begins again; nil for always. Some of these times are cut to next to

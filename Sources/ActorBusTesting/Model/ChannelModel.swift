@@ -607,15 +607,19 @@ final class ChannelModel {
             unsettled[index].isLate = true
             late.append(unsettled[index])
         }
+        var isToClose = false
         for group in Self.grouped(late) {
             let (queue, consumer) = (group[0].queue, group[0].consumer)
             for entry in group { consumer?.late.insert(entry.tag) }
             broker.record.settled(group, as: .returned, by: .recall, at: broker.now)
             queue.takeBack(group.map(\.entry), of: consumer, because: .consumerTimeout)
-            guard let consumer, consumers[consumer.tag]?.consumer === consumer, connection.wantsCancelNotifications
-            else { return close(for: timedOut(-1), method: 0) }
-            send(.basicCancel(consumerTag: consumer.tag))
+            if let consumer, consumers[consumer.tag]?.consumer === consumer, connection.wantsCancelNotifications {
+                send(.basicCancel(consumerTag: consumer.tag))
+            } else {
+                isToClose = true
+            }
         }
+        if isToClose { close(for: timedOut(-1), method: 0) }
     }
 
     /// A queue's name as a client gave it; empty for the one that it declared last on this channel.

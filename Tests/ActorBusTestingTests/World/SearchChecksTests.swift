@@ -8,13 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct SearchChecksTests {
     /// A client that publishes to one queue, undisturbed.
     private static var plain: Scenario {
-        var scenario = Scenario(seed: 1)
-        scenario.nodes = 1
-        scenario.queues = [false]
-        scenario.faults = []
-        scenario.cuts = 0
-        scenario.consumerTimeout = nil
-        scenario.syncTime = .zero
+        var scenario = Scenario.quiet(seed: 1)
         scenario.clients = [
             .init(
                 publishers: [
@@ -29,11 +23,7 @@ import Testing
     /// The same, and it consumes what it publishes; to handle a delivery takes no longer than this.
     private static func consuming(_ handling: Duration = .zero) -> Scenario {
         var scenario = plain
-        scenario.clients[0].consumers = [
-            .init(
-                queue: 0, style: .process, prefetch: 4, concurrency: 4, handling: handling, failures: 0, patience: nil,
-                span: nil, parting: nil)
-        ]
+        scenario.clients[0].consumers = [.init(queue: 0, prefetch: 4, concurrency: 4, handling: handling)]
         return scenario
     }
 
