@@ -56,6 +56,8 @@ extension SimulatedBroker {
     public struct Connection: Sendable, Hashable {
         /// Counts from one, in the order of login.
         public var number: UInt64
+        /// As the client calls it (``ConnectionConfiguration/name``).
+        public var name: String
         public var user: String
         public var node: Int
         /// The numbers of its open channels.
@@ -67,7 +69,8 @@ extension SimulatedBroker {
         core.withLock { core in
             core.model.connections.map {
                 Connection(
-                    number: $0.number, user: $0.user.name, node: $0.node, channels: $0.sortedChannels.map(\.number))
+                    number: $0.number, name: $0.name, user: $0.user.name, node: $0.node,
+                    channels: $0.sortedChannels.map(\.number))
             }
         }
     }

@@ -146,7 +146,7 @@ extension SimulatedBroker {
     }
 
     /// Forgets what has happened so far; the queues keep what they hold.
-    public func clearRecord() { core.withLock { $0.model.record = BrokerRecord() } }
+    public func clearRecord() { core.withLock { $0.model.record.clear() } }
 }
 
 extension BrokerMessage {
@@ -154,7 +154,7 @@ extension BrokerMessage {
 }
 
 extension BrokerRecord.Settlement {
-    fileprivate var forUsers: SimulatedBroker.SettledMessage.Settlement {
+    var forUsers: SimulatedBroker.SettledMessage.Settlement {
         switch self {
         case .acknowledged: .acknowledged
         case .rejected: .rejected

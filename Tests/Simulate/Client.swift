@@ -6,18 +6,24 @@ import Logging
 final class Client: @unchecked Sendable {
     // Unchecked: a simulation has one thread.
     let plan: Scenario.Client
-    private let number: Int
-    private let run: Run
-    private let simulated: SimulatedWorld
+    let number: Int
+    let run: Run
+    let simulated: SimulatedWorld
     private var connection: AMQPConnection?
     /// Whether its user has closed it, or given up to connect.
     private(set) var isClosed = false
-    private var isSettled = false
-    private var isStopped = false
+    /// Whether consumers stay.
+    private(set) var isSettled = false
+    private(set) var isStopped = false
     private var connecting: Task<AMQPConnection?, Never>?
     private var publishing: [Task<Void, Never>] = []
     private var consuming: [Task<Void, Never>] = []
-    private var cycles: [Int: Task<Void, any Error>] = [:]
+    private var watching: [Task<Void, Never>] = []
+    /// The present cycle of each consumer.
+    var cycles: [Int: Task<Void, any Error>] = [:]
+    /// Publishers that are kept when all is published.
+    var publishers: [Int: Publisher] = [:]
+    private var worlds: [ClientWorld] = []
 
     init(_ number: Int, of run: Run) {
         self.number = number
@@ -26,12 +32,14 @@ final class Client: @unchecked Sendable {
         plan = run.scenario.clients[number]
     }
 
+    // MARK: Its life
+
     func live() async {
         let connecting = simulated.task { await self.connect() }
         self.connecting = connecting
         if let closes = plan.closes {
             simulated.task {
-                do { try await self.simulated.sleep(for: closes) } catch { return }
+                do { try await self.run.pause(for: closes) } catch { return }
                 self.simulated.tell("client \(self.number) closes")
                 self.isClosed = true
                 connecting.cancel()
@@ -41,6 +49,7 @@ final class Client: @unchecked Sendable {
         guard let connection = await connecting.value else { return }
         self.connection = connection
         guard !isClosed else { return await close(connection) }
+        watch(connection)
         for (index, plan) in plan.publishers.enumerated() {
             publishing.append(simulated.task { await self.publish(plan, index, over: connection) })
         }
@@ -50,8 +59,24 @@ final class Client: @unchecked Sendable {
     }
 
     private func connect() async -> AMQPConnection? {
+        repeat {
+            do {
+                return try await connectOnce()
+            } catch is CancellationError {
+                return nil
+            } catch let error as AMQPError where run.scenario.mayBeRefused(error) {
+                // A user who comes back in a while.
+                do { try await simulated.sleep(for: .seconds(1)) } catch { return nil }
+            } catch {
+                run.find("client \(number) could not connect: \(error)")
+                return nil
+            }
+        } while !isClosed
+        return nil
+    }
+
+    private func connectOnce() async throws -> AMQPConnection {
         var configuration = ConnectionConfiguration(endpoints: run.nodeNames.map { .init(host: $0) })
-        configuration.world = simulated.world
         configuration.heartbeat = run.scenario.heartbeat
         configuration.connectTimeout = .seconds(3)
         configuration.connectAttempts = 1_000
@@ -61,20 +86,23 @@ final class Client: @unchecked Sendable {
         configuration.blockedTimeout = .seconds(15)
         configuration.recoveryDelay = .milliseconds(50)...(.seconds(3))
         configuration.name = "client \(number)"
+        let world = ClientWorld(
+            simulated,
+            law: AttemptLaw(
+                hosts: configuration.endpoints.count, firstPause: configuration.connectDelay,
+                pauses: configuration.recoveryDelay))
+        worlds.append(world)
+        configuration.world = World(world)
         let log = RunLog(run, client: number)
         let logger = Logger(label: "client \(number)", factory: { _ in log })
-        do {
-            return try await AMQPConnection.connect(configuration, topology: run.topology, logger: logger)
-        } catch is CancellationError {
-            return nil
-        } catch {
-            run.find("client \(number) could not connect: \(error)")
-            return nil
-        }
+        let connection = try await AMQPConnection.connect(configuration, topology: run.topology, logger: logger)
+        world.law.opens(at: simulated.elapsed)
+        return connection
     }
 
     private func close(_ connection: AMQPConnection) async {
         let begin = simulated.elapsed
+        run.handedOut.closes(client: number, at: begin)
         await connection.close()
         if simulated.elapsed - begin > .milliseconds(2_500) {
             run.find("client \(number) took \(simulated.elapsed - begin) to close")
@@ -82,12 +110,15 @@ final class Client: @unchecked Sendable {
         if connection.status.state != .closed {
             run.find("client \(number) is closed, and its status says \(connection.status.state)")
         }
+        let books = await connection.books
+        if books != AMQPConnection.Books() { run.find("client \(number) is closed, and has \(books) in its books") }
     }
 
     /// Consumers stay from now on.
     func settleDown() { isSettled = true }
 
-    func checkReady() {
+    /// That it is as it should be when nothing has befallen it for long enough.
+    func checkReady() async {
         guard !isClosed else { return }
         guard let connection else { return run.find("client \(number) is not connected") }
         let status = connection.status
@@ -97,10 +128,16 @@ final class Client: @unchecked Sendable {
                 "client \(number) wants \(plan.consumers.count) consumers, and its status has \(status.consumers), of which "
                     + "\(status.registeredConsumers) are registered")
         }
+        let books = await connection.books
+        if books.consumers != plan.consumers.count || books.publishers > plan.publishers.count || books.waiters > 0 {
+            run.find("client \(number) has \(books) in its books, for \(plan.consumers.count) consumers")
+        }
+        for (index, publisher) in publishers.sorted(by: { $0.key < $1.key }) { await probe(publisher, index) }
     }
 
     func hasPublished() async {
         for task in publishing { await task.value }
+        publishers = [:]
     }
 
     func stop() async {
@@ -108,170 +145,88 @@ final class Client: @unchecked Sendable {
         for (_, cycle) in cycles.sorted(by: { $0.key < $1.key }) { cycle.cancel() }
         for task in consuming { await task.value }
         if let connection { await close(connection) }
-        connection = nil
+        isClosed = true
+        (connection, connecting, publishing, consuming, cycles) = (nil, nil, [], [], [:])
+        for task in watching { await task.value }
     }
 
-    // MARK: Publishing
+    /// What can be said of it when the run is over.
+    var findings: [String] {
+        worlds.flatMap { world in
+            world.law.findings + (world.sleepers > 0 ? ["\(world.sleepers) pauses were never over"] : [])
+        }.map { "client \(number): \($0)" }
+    }
 
-    private func publish(_ plan: Scenario.PublisherPlan, _ index: Int, over connection: AMQPConnection) async {
-        let publisher: Publisher
-        do {
-            publisher = try await connection.publisher(window: plan.window, timeout: plan.timeout)
-        } catch {
-            if !isClosed { run.find("client \(number) got no publisher: \(error)") }
-            return
-        }
-        let tasks = (0..<plan.tasks).map { task in
+    // MARK: What it is told
+
+    private func watch(_ connection: AMQPConnection) {
+        guard plan.reading != .nothing, let world = worlds.last else { return }
+        let (events, recoveries) = (connection.events, connection.status.recoveries)
+        let order = EventReader()
+        watching.append(
             simulated.task {
-                var sent: [Sent] = []
-                for message in 0..<max(1, plan.messages / plan.tasks) {
-                    let name = "c\(self.number)p\(index)t\(task)m\(message)"
-                    if plan.sendsAhead {
-                        if let message = await self.send(name, publisher) { sent.append(message) }
-                    } else {
-                        await self.publish(name, plan, publisher)
+                for await event in events {
+                    world.law.tells(event, at: self.simulated.elapsed)
+                    self.simulated.tell("client \(self.number) reads \(event)")
+                    if let fault = order.events.take(event) ?? self.run.doubt(of: event) {
+                        self.run.find("client \(self.number): \(fault)")
                     }
-                    do { try await self.simulated.sleep(for: self.run.duration(upTo: plan.pause)) } catch { return }
                 }
-                for message in sent { await self.confirm(message) }
-            }
-        }
-        for task in tasks { await task.value }
-    }
-
-    private func message(_ name: String) -> Message {
-        Message(body: Array("body of \(name)".utf8), properties: MessageProperties(messageID: name))
-    }
-
-    private func publish(_ name: String, _ plan: Scenario.PublisherPlan, _ publisher: Publisher) async {
-        let isUnroutable = run.chance(plan.unroutable)
-        let queue = isUnroutable ? nil : run.anyQueue()
-        let task = simulated.task {
-            try await publisher.publish(
-                self.message(name), to: "", routingKey: queue.map(Run.queueName) ?? "nowhere")
-        }
-        if run.chance(plan.cancelled) {
-            let patience = run.duration(upTo: .milliseconds(run.chance(50) ? 5 : 2_000))
+                if order.events.phase != .closed { self.run.find("the events of client \(self.number) just ended") }
+            })
+        watching.append(simulated.task { await self.compare(order, with: connection, after: recoveries) })
+        guard plan.reading == .slowly else { return }
+        let late = connection.events
+        watching.append(
             simulated.task {
-                do { try await self.simulated.sleep(for: patience) } catch { return }
-                task.cancel()
-            }
-        }
-        do {
-            try await task.value
-            run.note(.confirmed, of: name, to: queue)
-        } catch is CancellationError {
-            run.note(.surelyNotPublished, of: name, to: queue)
-        } catch {
-            note(error, of: name, to: queue)
-        }
-    }
-
-    /// A message that was sent, and its confirm not yet waited for.
-    private struct Sent {
-        let name: String
-        let queue: Int
-        let pending: PendingConfirm
-    }
-
-    private func send(_ name: String, _ publisher: Publisher) async -> Sent? {
-        let queue = run.anyQueue()
-        do {
-            let pending = try await publisher.send(message(name), to: "", routingKey: Run.queueName(queue))
-            return Sent(name: name, queue: queue, pending: pending)
-        } catch {
-            note(error, of: name, to: queue)
-            return nil
-        }
-    }
-
-    private func confirm(_ sent: Sent) async {
-        do {
-            try await sent.pending.confirmed()
-            run.note(.confirmed, of: sent.name, to: sent.queue)
-        } catch {
-            note(error, of: sent.name, to: sent.queue)
-        }
-    }
-
-    private func note(_ error: any Error, of name: String, to queue: Int?) {
-        guard let error = error as? AMQPError else {
-            return run.find("\(name) failed with something else: \(error)")
-        }
-        switch error.code {
-        case .returned: run.note(.returned, of: name, to: queue)
-        case .refused: run.note(.refused, of: name, to: queue)
-        case .maybePublished: run.note(.maybePublished, of: name, to: queue)
-        case .timedOut: run.note(.surelyNotPublished, of: name, to: queue)
-        case .connectionClosed:
-            if !isClosed { run.find("\(name) failed as on a closed connection, which it is not: \(error)") }
-            run.note(.surelyNotPublished, of: name, to: queue)
-        default: run.find("\(name) has an outcome that no publish has: \(error)")
-        }
-    }
-
-    // MARK: Consuming
-
-    private func consume(_ plan: Scenario.ConsumerPlan, _ index: Int, over connection: AMQPConnection) async {
-        let key = index
-        while !isStopped {
-            let cycle = simulated.task {
-                switch plan.style {
-                case .process: try await self.process(plan, over: connection)
-                case .deliveries: try await self.iterate(plan, over: connection)
+                var last: ConnectionEvent?
+                for await event in late {
+                    last = event
+                    guard !self.isClosed, !self.isStopped else { continue }
+                    do { try await self.simulated.sleep(for: self.run.duration(upTo: .seconds(20))) } catch { return }
                 }
+                if last != .closed(nil) { self.run.find("the last event of client \(self.number) was not its end") }
+            })
+    }
+
+    /// Looks now and then whether the status says what the events say, and what the broker has.
+    private func compare(_ order: EventReader, with connection: AMQPConnection, after recoveries: UInt64) async {
+        while order.events.phase != .closed {
+            let (status, channels) = (connection.status, openChannels)
+            // What is told now is read in a moment.
+            do { try await simulated.sleep(for: .milliseconds(20)) } catch { return }
+            if status == connection.status,
+                let difference = order.events.difference(from: status, recoveries: recoveries)
+            {
+                run.find("client \(number): \(difference)")
             }
-            cycles[key] = cycle
-            if let span = plan.span, !isSettled {
-                simulated.task {
-                    do { try await self.simulated.sleep(for: span) } catch { return }
-                    if !self.isSettled { cycle.cancel() }
-                }
-            }
-            do {
-                try await cycle.value
-                if !cycle.isCancelled, !isClosed { return run.find("a consumer of client \(number) ended by itself") }
-            } catch let error as AMQPError where isClosed && error.code == .connectionClosed {
-                return
-            } catch {
-                return run.find("a consumer of client \(number) ended: \(error)")
-            }
-            if isClosed { return }
-            // A cycle that is cancelled before it began takes no time at all.
-            do { try await simulated.sleep(for: .milliseconds(1)) } catch { return }
+            await compare(status, channels, with: connection)
+            do { try await simulated.sleep(for: run.duration(upTo: .seconds(10))) } catch { return }
         }
     }
 
-    private func process(_ plan: Scenario.ConsumerPlan, over connection: AMQPConnection) async throws {
-        let over = Flag()
-        defer { over.isSet = true }
-        try await connection.process(
-            Run.queueName(plan.queue), prefetch: plan.prefetch, concurrency: plan.concurrency,
-            drainTimeout: .seconds(10)
-        ) { delivery in
-            if over.isSet { self.run.find("a handler was given a delivery after its consumer had ended") }
-            try await self.simulated.sleep(for: self.run.duration(upTo: plan.handling))
-            if self.run.chance(plan.failures) {
-                if self.run.chance(50) { return .requeue }
-                throw HandlerFailure()
-            }
-            return .acknowledge
-        }
+    /// The channels that the broker has of it; nil where it has no connection.
+    private var openChannels: [UInt16]? {
+        let mine = run.broker.connections.filter { $0.name == "client \(number)" }
+        return mine.count == 1 ? mine.first?.channels : nil
     }
 
-    private func iterate(_ plan: Scenario.ConsumerPlan, over connection: AMQPConnection) async throws {
-        for try await delivery in connection.deliveries(from: Run.queueName(plan.queue), prefetch: plan.prefetch) {
-            // Work in hand is finished, cancelled or not.
-            let work = simulated.task { try await self.simulated.sleep(for: self.run.duration(upTo: plan.handling)) }
-            _ = await work.result
-            delivery.settle(run.chance(plan.failures) ? .requeue : .acknowledge)
+    /// That the broker has a channel for each publisher and consumer of a connection that says it is ready.
+    private func compare(_ status: ConnectionStatus, _ channels: [UInt16]?, with connection: AMQPConnection) async {
+        guard status.isReady, let channels, !run.scenario.isSilencing else { return }
+        let books = await connection.books
+        // A channel's end and the opening of the next are under way for as long as the network takes.
+        do { try await simulated.sleep(for: .milliseconds(500)) } catch { return }
+        guard status == connection.status, channels == openChannels, await books == connection.books else { return }
+        let wanted = books.publishers - books.released + status.registeredConsumers
+        if channels.count < wanted {
+            run.find(
+                "client \(number) says that it is ready, and has \(channels.count) channels where it needs \(wanted)")
         }
     }
 }
 
-private struct HandlerFailure: Error {}
-
-private final class Flag: @unchecked Sendable {
+private final class EventReader: @unchecked Sendable {
     // Unchecked: a simulation has one thread.
-    var isSet = false
+    var events = EventOrder()
 }

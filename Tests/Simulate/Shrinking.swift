@@ -51,12 +51,15 @@ struct Shrinking {
         for index in scenario.clients.indices where scenario.clients.count > 1 { add { $0.clients.remove(at: index) } }
         for index in scenario.faults.indices { add { $0.faults.remove(at: index) } }
         if scenario.cuts > 0 { add { $0.cuts = 0 } }
+        if scenario.consumerTimeout != nil { add { $0.consumerTimeout = nil } }
+        if scenario.syncTime > .zero { add { $0.syncTime = .zero } }
         if scenario.isPieced { add { $0.isPieced = false } }
         if scenario.nodes > 1, !scenario.faults.contains(where: { ($0.kind.node ?? 0) >= scenario.nodes - 1 }) {
             add { $0.nodes -= 1 }
         }
         for (number, client) in scenario.clients.enumerated() {
             if client.closes != nil { add { $0.clients[number].closes = nil } }
+            if client.reading != .nothing { add { $0.clients[number].reading = .nothing } }
             for index in client.publishers.indices {
                 add { $0.clients[number].publishers.remove(at: index) }
                 if client.publishers[index].messages > client.publishers[index].tasks {
@@ -70,6 +73,10 @@ struct Shrinking {
                     add { $0.clients[number].consumers[index].concurrency = 1 }
                 }
                 if client.consumers[index].failures > 0 { add { $0.clients[number].consumers[index].failures = 0 } }
+                if client.consumers[index].patience != nil {
+                    add { $0.clients[number].consumers[index].patience = nil }
+                }
+                if client.consumers[index].parting != nil { add { $0.clients[number].consumers[index].parting = nil } }
                 if client.consumers[index].span != nil { add { $0.clients[number].consumers[index].span = nil } }
             }
         }
@@ -81,9 +88,12 @@ extension Scenario.Fault.Kind {
     /// The node that it befalls.
     var node: Int? {
         switch self {
-        case .reset(let node), .silence(let node), .down(let node, _), .frozen(let node, _), .nameless(let node, _):
+        case .reset(let node), .silence(let node), .down(let node, _), .frozen(let node, _), .nameless(let node, _),
+            .killed(let node, _, _), .stopped(let node, _), .leaderMoved(_, let node):
             node
-        case .closedByOperator, .alarm, .deleted: nil
+        case .closedByOperator, .alarm, .deleted, .redeclared, .channelClosed, .withoutRight, .confirmsLost,
+            .confirmsRefused:
+            nil
         }
     }
 }
@@ -94,10 +104,12 @@ extension Scenario: CustomStringConvertible {
         var lines = [
             "seed \(seed): \(nodes) nodes, latency \(latency), \(isPieced ? "in pieces" : "whole"), window \(window), "
                 + "heartbeat \(heartbeat), \(cuts) of 100 connections break, queues "
-                + queues.map { $0 ? "quorum" : "classic" }.joined(separator: " ")
+                + queues.map { $0 ? "quorum" : "classic" }.joined(separator: " ") + ", written in \(syncTime)"
+                + (consumerTimeout.map { ", settled in \($0)" } ?? "")
         ]
         for (number, client) in clients.enumerated() {
-            lines.append("client \(number)" + (client.closes.map { " closes at \($0)" } ?? ""))
+            lines.append(
+                "client \(number) reads \(client.reading)" + (client.closes.map { ", closes at \($0)" } ?? ""))
             for publisher in client.publishers { lines.append("    \(publisher)") }
             for consumer in client.consumers { lines.append("    \(consumer)") }
         }

@@ -21,7 +21,8 @@ import Glibc
         if let shrink { return self.shrink(shrink) }
         let clock = ContinuousClock()
         let began = clock.now
-        var (failed, virtual, published, connections): ([UInt64], Duration, Int, Int) = ([], .zero, 0, 0)
+        var (failed, virtual): ([UInt64], Duration) = ([], .zero)
+        var (published, connections, faults) = (0, 0, 0)
         var count: UInt64 = 0
         for offset in 0..<seeds {
             if let seconds, began.duration(to: clock.now) >= .seconds(seconds) { break }
@@ -31,6 +32,7 @@ import Glibc
             virtual += report.elapsed
             published += report.published
             connections += report.connections
+            faults += report.faults
             guard !report.findings.isEmpty else { continue }
             failed.append(seed)
             print("seed \(seed): \(report.findings.prefix(3).joined(separator: "\n    "))")
@@ -39,7 +41,7 @@ import Glibc
         let took = began.duration(to: clock.now)
         print(
             "\(count) seeds in \(took.formatted): \(virtual.components.seconds) virtual seconds, \(published) messages, "
-                + "\(connections) connections, \(failed.count) seeds with findings")
+                + "\(connections) connections, \(faults) faults, \(failed.count) seeds with findings")
         if !failed.isEmpty { throw ExitCode.failure }
     }
 

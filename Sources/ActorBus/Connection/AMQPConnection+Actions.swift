@@ -149,6 +149,7 @@ extension AMQPConnection {
         case .recovered(let attempts):
             logger.info("the connection is back after \(attempts) \(attempts == 1 ? "attempt" : "attempts")")
             report(.recovered(attempts: attempts, skipped: undeclared.reasons.map { .init($0.name, $0.error) }))
+            for name in undeclared.names { handle(.told(name)) }
         case .lost(let error):
             logger.warning("the connection to the broker was lost: \(error); recovering")
             report(.lost(error))
@@ -166,6 +167,7 @@ extension AMQPConnection {
             for consumer in consumers.values { handle(.brokerAway, of: consumer) }
             handle(.brokerAway as UndeclaredParts.Event)
         case .closed(let error):
+            alarms = Alarms()
             board.finish()
             report(.closed(error.code == .connectionClosed ? nil : error))
         }

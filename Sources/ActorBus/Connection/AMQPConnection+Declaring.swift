@@ -75,6 +75,8 @@ extension AMQPConnection {
     /// Declares what can be declared now; the rest is asked for again later. Throws what ends the session or the connection.
     func declareForNow(_ parts: [TopologyPart], in session: Session, budget: Duration) async throws {
         let failures = try await declareEach(parts, in: session, budget: budget)
+        // Nothing is asked for again that was asked for as the connection was closed.
+        try checkOpen()
         for part in parts {
             guard let error = failures.first(where: { $0.part.name == part.name })?.error else {
                 handle(.declared(part.name))
@@ -103,7 +105,7 @@ extension AMQPConnection {
         case .end(let error):
             logger.error("the connection cannot be restored: for \(configuration.refusalPatience) now, \(error)")
             handle(.ended(error))
-        case .tell(.skipped(let name, let error, let isNew, let isLoud)):
+        case .tell(.skipped(let name, let error, let isUntold, let isLoud)):
             if isLoud {
                 logger.warning(
                     "\(undeclared.names.count) exchanges or queues are left out for now and asked for again: \(error)")
@@ -111,11 +113,14 @@ extension AMQPConnection {
                 logger.debug("\(name) is left out for now: \(error)")
             }
             // What a recovery has to leave out is told when that is done.
-            if isNew, machine.isOpen { report(.skipped(.init(name, error))) }
-        case .tell(.restored(let name)):
+            if isUntold, machine.isOpen {
+                report(.skipped(.init(name, error)))
+                handle(.told(name))
+            }
+        case .tell(.restored(let name, let wasTold)):
             logger.debug("\(name) is declared again")
             if undeclared.isEmpty { logger.info("every exchange and queue is declared again") }
-            report(.restored(name.resource))
+            if wasTold { report(.restored(name.resource)) }
         }
     }
 

@@ -6,6 +6,8 @@ struct Alarms<Key: Equatable> {
     /// The earliest; nil when nothing waits. All that a turn of the loop looks at.
     private(set) var next: Instant?
 
+    var count: Int { self.set.count }
+
     /// Sets the alarm of `key`, in place of the one it may have.
     mutating func set(_ key: Key, at instant: Instant) {
         set.removeAll { $0.key == key }

@@ -24,6 +24,8 @@ struct UndeclaredParts {
         case refused(TopologyPart.Name, AMQPError)
         /// It is declared, or nobody wants it any more.
         case declared(TopologyPart.Name)
+        /// Observers have been told that it is left out.
+        case told(TopologyPart.Name)
         /// The connection is lost.
         case disconnected
         /// Nobody answers at the broker's addresses, so nobody refuses anything.
@@ -39,14 +41,16 @@ struct UndeclaredParts {
     }
 
     enum News: Equatable {
-        /// `isNew`: whether it was declared before. `isLoud`: whether the log's readers are to know.
-        case skipped(TopologyPart.Name, AMQPError, isNew: Bool, isLoud: Bool)
-        case restored(TopologyPart.Name)
+        /// `isUntold`: whether observers do not know yet. `isLoud`: whether the log's readers are to know.
+        case skipped(TopologyPart.Name, AMQPError, isUntold: Bool, isLoud: Bool)
+        /// `wasTold`: whether observers know that it was left out.
+        case restored(TopologyPart.Name, wasTold: Bool)
     }
 
     private struct Part {
         let name: TopologyPart.Name
         var state = State.idle
+        var isTold = false
         var reason: AMQPError
         var backoff: Backoff
         var refusal = LastingRefusal()
@@ -73,12 +77,12 @@ struct UndeclaredParts {
             if position == nil { parts.append(Part(name: name, reason: error, backoff: Backoff(policy.pauses))) }
             let last = position ?? parts.count - 1
             // One pause at a time: a recovery and a consumer may ask for the same part.
-            return failed(last, error, isNew: position == nil, pauses: parts[last].state == .idle, moment)
+            return failed(last, error, pauses: parts[last].state == .idle, moment)
         case .refused(let name, let error):
             guard let position = parts.firstIndex(where: { $0.name == name }), parts[position].state == .asking else {
                 return []
             }
-            return failed(position, error, isNew: false, pauses: true, moment)
+            return failed(position, error, pauses: true, moment)
         case .pauseOver(let name):
             guard let position = parts.firstIndex(where: { $0.name == name }), parts[position].state == .waiting else {
                 return []
@@ -87,9 +91,12 @@ struct UndeclaredParts {
             return [.declare(name)]
         case .declared(let name):
             guard let position = parts.firstIndex(where: { $0.name == name }) else { return [] }
-            parts.remove(at: position)
+            let part = parts.remove(at: position)
             if parts.isEmpty { log = AttemptLog() }
-            return [.tell(.restored(name))]
+            return [.tell(.restored(name, wasTold: part.isTold))]
+        case .told(let name):
+            if let position = parts.firstIndex(where: { $0.name == name }) { parts[position].isTold = true }
+            return []
         case .disconnected:
             for position in parts.indices { parts[position].state = .idle }
             return []
@@ -100,7 +107,7 @@ struct UndeclaredParts {
     }
 
     private mutating func failed(
-        _ position: Int, _ error: AMQPError, isNew: Bool, pauses: Bool, _ moment: Moment
+        _ position: Int, _ error: AMQPError, pauses: Bool, _ moment: Moment
     ) -> [Action] {
         parts[position].reason = error
         // A topology that differs, or a right that is missing, ends what it may end only when it has lasted.
@@ -108,7 +115,8 @@ struct UndeclaredParts {
             error, isRefusal: error.outlook == .refused, patience: policy.refusalPatience, at: moment.now)
         if hasLasted, policy.refusalsEndTheConnection { return [.end(error)] }
         let name = parts[position].name
-        let told = Action.tell(.skipped(name, error, isNew: isNew, isLoud: log.failed(at: moment.now)))
+        let told = Action.tell(
+            .skipped(name, error, isUntold: !parts[position].isTold, isLoud: log.failed(at: moment.now)))
         guard pauses else { return [told] }
         parts[position].state = .waiting
         return [told, .pause(name, until: moment.now + parts[position].backoff.next(jitter: moment.jitter))]

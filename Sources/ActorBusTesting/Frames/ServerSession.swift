@@ -34,6 +34,7 @@ final class ServerSession {
     private var output: [UInt8] = []
     private var partial: [UInt16: PartialMessage] = [:]
     private var frameMax = ServerSession.offeredFrameMax
+    private var clientName = ""
     /// Milliseconds between heartbeats; zero for none.
     private var heartbeat: Int64 = 0
     private var clock: Int64
@@ -176,6 +177,7 @@ final class ServerSession {
     }
 
     private func logIn(_ clientProperties: FieldTable, mechanism: String, response: [UInt8]) {
+        if case .string(let name)? = clientProperties["connection_name"] { clientName = name }
         guard case .table(let capabilities) = clientProperties["capabilities"] ?? .table([:]) else {
             return state = .finished
         }
@@ -232,7 +234,8 @@ final class ServerSession {
     private func open(_ user: BrokerUser, _ capabilities: FieldTable, channelMax: UInt16, host: String) {
         do {
             let connection = try broker.connect(
-                user: user, host: host, channelMax: channelMax, capabilities: capabilities, node: node
+                user: user, host: host, clientName: clientName, channelMax: channelMax, capabilities: capabilities,
+                node: node
             ) { [unowned self] method, channel, content in
                 send(method, on: channel, content: content)
             }
@@ -275,7 +278,7 @@ final class ServerSession {
         case (.awaitingOpen(let user, let capabilities, let channelMax), .connectionOpen(let host)?):
             open(user, capabilities, channelMax: channelMax, host: host)
         case (.open(let connection), .connectionClose?):
-            connection.end()
+            connection.end(by: .goodbye)
             send(.connectionCloseOk, on: 0)
             state = .finished
         case (_, nil): undecodable(number, frame)

@@ -22,6 +22,13 @@ final class BrokerModel {
     /// The largest body, in bytes.
     var maximumMessageSize: Int
     var record = BrokerRecord()
+    /// Whether each delivery brings its number in the record along.
+    var numbersDeliveries = false
+    /// Whether publishes get no answer any more, which no RabbitMQ should do and some have done.
+    var losesConfirms = false
+    /// Whether channels that ask for confirms are closed, as a broker that is short of something may do.
+    var refusesConfirms = false
+    static let deliveryHeader = "x-simulated-delivery"
     private(set) var connections: [ConnectionModel] = []
     private var connectionCount: UInt64 = 0
     private var nameCount: UInt64 = 0
@@ -48,7 +55,8 @@ final class BrokerModel {
 
     /// A connection for a user who is logged in; throws 530 where the virtual host is not for him.
     func connect(
-        user: BrokerUser, host name: String, channelMax: UInt16, capabilities: FieldTable, node: Int = 0,
+        user: BrokerUser, host name: String, clientName: String = "", channelMax: UInt16, capabilities: FieldTable,
+        node: Int = 0,
         output: @escaping (ServerMethod, UInt16, Content?) -> Void
     ) throws(ReplyError) -> ConnectionModel {
         guard let host = hosts[name] else { throw ReplyError(.notAllowed, "vhost \(name) not found") }
@@ -57,8 +65,8 @@ final class BrokerModel {
         }
         connectionCount += 1
         let connection = ConnectionModel(
-            number: connectionCount, broker: self, user: user, host: host, node: node, channelMax: channelMax,
-            capabilities: capabilities, output: output)
+            number: connectionCount, name: clientName, broker: self, user: user, host: host, node: node,
+            channelMax: channelMax, capabilities: capabilities, output: output)
         connections.append(connection)
         return connection
     }
@@ -89,12 +97,12 @@ final class BrokerModel {
 
     /// When something happens by itself: a message or a queue expires, a delivery has waited too long, a confirm is due.
     var nextDeadline: Int64? {
-        var all: [Int64] = []
-        for host in hosts.values { all += host.queues.values.compactMap(\.nextDeadline) }
+        var next: Int64?
+        for host in hosts.values { for queue in host.queues.values { next = .earlier(next, queue.nextDeadline) } }
         for connection in connections where isServing(connection.node) {
-            all += connection.sortedChannels.compactMap(\.nextDeadline)
+            next = .earlier(next, connection.nextDeadline)
         }
-        return all.min()
+        return next
     }
 
     /// Moves the clock, and does all that falls due until then, in the order of the deadlines.
@@ -133,5 +141,13 @@ final class BrokerModel {
         nameCount += 1
         let digits = String(nameCount, radix: 36, uppercase: true)
         return prefix + String(repeating: "0", count: 22 - digits.count) + digits
+    }
+}
+
+extension Int64 {
+    /// The earlier of two times of the broker's clock, either of which may be none.
+    static func earlier(_ one: Int64?, _ other: Int64?) -> Int64? {
+        guard let one, let other else { return one ?? other }
+        return Swift.min(one, other)
     }
 }

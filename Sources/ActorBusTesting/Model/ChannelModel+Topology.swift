@@ -99,6 +99,7 @@ extension ChannelModel {
             } else {
                 try refuseReserved(name, "queue")
             }
+            broker.record.asked(.declare(queue: name), by: connection.number, at: broker.now)
             try connection.check(.configure, queue: name, host: host)
             let durable = declare.durable && !declare.exclusive
             if let known = host.queues[name] {

@@ -31,6 +31,8 @@ final class ChannelModel {
         /// Nil for what basic.get took.
         var consumer: QueueConsumer?
         var since: Int64
+        /// Its number in the broker's record.
+        var number = -1
         /// Given back already, since it was not settled in time; the client may settle it still.
         var isLate = false
     }
@@ -125,7 +127,7 @@ final class ChannelModel {
         case (.closing, .channelClose): return send(.channelCloseOk)
         case (.closing, _): return
         case (.open, .channelClose):
-            letGo()
+            letGo(by: .goodbye)
             connection.forget(self)
             return send(.channelCloseOk)
         case (.open, _): break
@@ -136,6 +138,8 @@ final class ChannelModel {
             if immediate { throw ReplyError(.notImplemented, "immediate=true") }
             try publish(content, to: exchange, routingKey: routingKey, mandatory: mandatory, host: host)
         case .confirmSelect(let noWait):
+            broker.record.asked(.confirms, by: connection.number, at: broker.now)
+            if broker.refusesConfirms { throw .preconditionFailed("no confirms for now") }
             isConfirming = true
             if !noWait { send(.confirmSelectOk) }
         case .basicQos(let size, let count, let global):
@@ -151,7 +155,7 @@ final class ChannelModel {
         case .basicGet(let queue, let noAck): try get(queue, noAck: noAck, host: host)
         case .basicAck(let tag, let multiple):
             for group in settlable(try take(tag, multiple: multiple)) {
-                broker.record.settled(group, as: .acknowledged)
+                broker.record.settled(group, as: .acknowledged, by: .client, at: broker.now)
                 group[0].queue.acknowledge(group.map(\.entry), of: group[0].consumer)
             }
         case .basicNack(let tag, let multiple, let requeue):
@@ -178,7 +182,7 @@ final class ChannelModel {
 
     /// The broker closes the channel; all that comes on it until channel.close-ok is ignored.
     func close(for error: ReplyError, method: UInt32) {
-        letGo()
+        letGo(by: .loss)
         state = .closing
         send(
             .channelClose(
@@ -187,9 +191,9 @@ final class ChannelModel {
     }
 
     /// Ends the consumers and gives back what is unsettled.
-    func letGo() {
+    func letGo(by settler: BrokerRecord.Settler) {
         endConsumers()
-        returnUnsettled()
+        returnUnsettled(by: settler)
     }
 
     func endConsumers() {
@@ -198,14 +202,14 @@ final class ChannelModel {
         for queue in queues { queue.remove { $0.channel === self } }
     }
 
-    func returnUnsettled() {
+    func returnUnsettled(by settler: BrokerRecord.Settler) {
         // A queue that was silent may still speak of them, and nobody is there to hear it.
         unconfirmed = []
         let entries = unsettled.filter { !$0.isLate }
         unsettled = []
         for queue in connection.host.sortedQueues { queue.forget(publisher: publisher) }
         for group in Self.grouped(entries, byRegistration: broker.version.numbersConsumers) {
-            broker.record.settled(group, as: .returned)
+            broker.record.settled(group, as: .returned, by: settler, at: broker.now)
             group[0].queue.takeBack(group.map(\.entry), of: group[0].consumer, because: .channelGone)
         }
     }
@@ -270,6 +274,7 @@ final class ChannelModel {
             }
         }
         guard isConfirming else { return }
+        if broker.losesConfirms { confirm.silentQueues += 1 }
         if confirm.silentQueues == 0, confirm.isRefused || confirm.syncedAt <= broker.now {
             send(self.confirm(confirm, multiple: false))
         } else {
@@ -314,7 +319,7 @@ final class ChannelModel {
             one.queue.isQuorum && !waiting.contains { $0.consumer === one.consumer }
         }.sorted { $0.consumer.number < $1.consumer.number }
         for group in Self.grouped(waiting, byRegistration: broker.version.numbersConsumers) {
-            broker.record.settled(group, as: .returned)
+            broker.record.settled(group, as: .returned, by: .loss, at: broker.now)
             group[0].queue.lose(group[0].consumer, group.map(\.entry), node: connection.node)
         }
         for one in idle { one.queue.lose(one.consumer, [], node: connection.node) }
@@ -326,6 +331,7 @@ final class ChannelModel {
     func lose(_ queue: QueueModel) -> [QueueEntry] {
         var entries: [QueueEntry] = []
         for index in unsettled.indices where unsettled[index].queue === queue && !unsettled[index].isLate {
+            broker.record.settled([unsettled[index]], as: .returned, by: .recall, at: broker.now)
             unsettled[index].isLate = true
             entries.append(unsettled[index].entry)
         }
@@ -371,6 +377,7 @@ final class ChannelModel {
         if consumers[consume.consumerTag] != nil {
             throw ReplyError(.notAllowed, "attempt to reuse consumer tag '\(consume.consumerTag)'")
         }
+        broker.record.asked(.consume(tag: consume.consumerTag), by: connection.number, at: broker.now)
         try connection.check(.read, queue: name, host: host)
         let queue = try connection.accessible(name, host: host)
         let priority = try Self.priority(consume.arguments, resource: queue.resource)
@@ -434,12 +441,15 @@ final class ChannelModel {
     func deliver(_ entry: QueueEntry, to consumer: QueueConsumer, from queue: QueueModel) {
         let tag = nextTag()
         let message = entry.message
+        let number = broker.record.delivered(message, of: queue.name, on: publisher)
+        var headers = queue.counts(of: entry)
+        if broker.numbersDeliveries { headers[BrokerModel.deliveryHeader] = .int64(Int64(number)) }
         connection.send(
             .basicDeliver(
                 consumerTag: consumer.tag, deliveryTag: tag, redelivered: entry.wasDelivered,
                 exchange: message.exchange, routingKey: message.routingKey),
-            on: number, content: message.content(with: queue.counts(of: entry)))
-        keep(entry, tag: tag, queue: queue, consumer: consumer, noAck: consumer.noAck)
+            on: self.number, content: message.content(with: headers))
+        keep(entry, tag: tag, number, queue: queue, consumer: consumer, noAck: consumer.noAck)
     }
 
     private func get(_ name: String, noAck: Bool, host: VirtualHost) throws(ReplyError) {
@@ -460,7 +470,8 @@ final class ChannelModel {
                 deliveryTag: tag, redelivered: entry.wasDelivered, exchange: message.exchange,
                 routingKey: message.routingKey, messages: UInt32(queue.readyCount)),
             on: number, content: message.content(with: queue.counts(of: entry, forGet: true)))
-        keep(entry, tag: tag, queue: queue, consumer: nil, noAck: noAck)
+        let number = broker.record.delivered(message, of: queue.name, on: publisher)
+        keep(entry, tag: tag, number, queue: queue, consumer: nil, noAck: noAck)
     }
 
     private func nextTag() -> UInt64 {
@@ -468,9 +479,13 @@ final class ChannelModel {
         return nextDeliveryTag
     }
 
-    private func keep(_ entry: QueueEntry, tag: UInt64, queue: QueueModel, consumer: QueueConsumer?, noAck: Bool) {
-        let kept = Unsettled(tag: tag, entry: entry, queue: queue, consumer: consumer, since: broker.now)
-        if noAck { broker.record.settled([kept], as: .acknowledged) } else { unsettled.append(kept) }
+    private func keep(
+        _ entry: QueueEntry, tag: UInt64, _ number: Int, queue: QueueModel, consumer: QueueConsumer?, noAck: Bool
+    ) {
+        let kept = Unsettled(
+            tag: tag, entry: entry, queue: queue, consumer: consumer, since: broker.now, number: number)
+        guard noAck else { return unsettled.append(kept) }
+        broker.record.settled([kept], as: .acknowledged, by: .client, at: broker.now)
     }
 
     // MARK: Settlement
@@ -511,7 +526,7 @@ final class ChannelModel {
 
     private func settle(_ groups: [[Unsettled]], requeue: Bool, _ why: QueueModel.Return) {
         for group in groups {
-            broker.record.settled(group, as: requeue ? .returned : .rejected)
+            broker.record.settled(group, as: requeue ? .returned : .rejected, by: .client, at: broker.now)
             let entries = group.map(\.entry)
             if requeue {
                 group[0].queue.takeBack(entries, of: group[0].consumer, because: why)
@@ -537,8 +552,9 @@ final class ChannelModel {
 
     /// When a delivery has waited too long for its settlement.
     var nextDeadline: Int64? {
-        let sync = unconfirmed.filter { $0.silentQueues == 0 }.map(\.syncedAt).min()
-        return [waitEnd, sync, deliveryDeadline].compactMap { $0 }.min()
+        var next = Int64.earlier(waitEnd, deliveryDeadline)
+        for publish in unconfirmed where publish.silentQueues == 0 { next = .earlier(next, publish.syncedAt) }
+        return next
     }
 
     private var deliveryDeadline: Int64? {
@@ -591,15 +607,19 @@ final class ChannelModel {
             unsettled[index].isLate = true
             late.append(unsettled[index])
         }
+        var isToClose = false
         for group in Self.grouped(late) {
             let (queue, consumer) = (group[0].queue, group[0].consumer)
             for entry in group { consumer?.late.insert(entry.tag) }
-            broker.record.settled(group, as: .returned)
+            broker.record.settled(group, as: .returned, by: .recall, at: broker.now)
             queue.takeBack(group.map(\.entry), of: consumer, because: .consumerTimeout)
-            guard let consumer, consumers[consumer.tag]?.consumer === consumer, connection.wantsCancelNotifications
-            else { return close(for: timedOut(-1), method: 0) }
-            send(.basicCancel(consumerTag: consumer.tag))
+            if let consumer, consumers[consumer.tag]?.consumer === consumer, connection.wantsCancelNotifications {
+                send(.basicCancel(consumerTag: consumer.tag))
+            } else {
+                isToClose = true
+            }
         }
+        if isToClose { close(for: timedOut(-1), method: 0) }
     }
 
     /// A queue's name as a client gave it; empty for the one that it declared last on this channel.

@@ -21,6 +21,8 @@ struct Content {
 /// An open connection as the broker sees it: a user in a virtual host, with channels and exclusive queues.
 final class ConnectionModel {
     let number: UInt64
+    /// As the client calls it (`connection_name`).
+    let name: String
     let broker: BrokerModel
     let user: BrokerUser
     let host: VirtualHost
@@ -37,10 +39,12 @@ final class ConnectionModel {
     private let output: (ServerMethod, UInt16, Content?) -> Void
 
     init(
-        number: UInt64, broker: BrokerModel, user: BrokerUser, host: VirtualHost, node: Int, channelMax: UInt16,
+        number: UInt64, name: String, broker: BrokerModel, user: BrokerUser, host: VirtualHost, node: Int,
+        channelMax: UInt16,
         capabilities: FieldTable, output: @escaping (ServerMethod, UInt16, Content?) -> Void
     ) {
         self.number = number
+        self.name = name
         self.broker = broker
         self.user = user
         self.host = host
@@ -49,6 +53,11 @@ final class ConnectionModel {
         self.output = output
         wantsCancelNotifications = capabilities["consumer_cancel_notify"] == .bool(true)
         wantsBlockedNotifications = capabilities["connection.blocked"] == .bool(true)
+    }
+
+    /// When something happens on one of its channels by itself.
+    var nextDeadline: Int64? {
+        channels.values.reduce(nil) { .earlier($0, $1.nextDeadline) }
     }
 
     var sortedChannels: [ChannelModel] { channels.values.sorted { $0.number < $1.number } }
@@ -103,12 +112,12 @@ final class ConnectionModel {
     }
 
     /// Lets go of everything that the connection has.
-    func end() {
+    func end(by settler: BrokerRecord.Settler = .loss) {
         let open = sortedChannels
         channels = [:]
         // What one channel gives back must not go to another that is about to end.
         for channel in open { channel.endConsumers() }
-        for channel in open { channel.returnUnsettled() }
+        for channel in open { channel.returnUnsettled(by: settler) }
         for queue in host.sortedQueues where queue.owner == number { host.delete(queue) }
         broker.forget(self)
     }

@@ -305,7 +305,8 @@ final class QueueModel {
         guard availability == .here else { return nil }
         let end = rotation.isEmpty ? options.expires.map { lastUse + $0 } : nil
         let back = lost.first { !$0.entries.isEmpty }?.until
-        return ([end, letters.retry, back] + heads.map(\.expiry)).compactMap { $0 }.min()
+        let first = Int64.earlier(.earlier(end, letters.retry), back)
+        return heads.reduce(first) { .earlier($0, $1.expiry) }
     }
 
     /// The messages that expire next.

@@ -4,7 +4,7 @@ internal import ActorBus
 final class Link {
     let descriptor: CInt
     let node: Node?
-    let fate: SimulatedNetwork.Fate
+    var fate: SimulatedNetwork.Fate
     var toBroker: Pipe
     var toClient: Pipe
     /// The broker's side; nil before it has accepted, and when it has let go.

@@ -137,6 +137,11 @@ public final class SimulatedNetwork: @unchecked Sendable {
         pumpSoon()
     }
 
+    /// Spares the connections that are open what ``fate`` had in store for them.
+    public func spareOpenConnections() {
+        for link in links.values { link.fate = Fate() }
+    }
+
     /// How many connections there are that their clients have not closed.
     public var openConnections: Int { links.values.count { !$0.isClosedByClient } }
 

@@ -28,9 +28,12 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
 
     /// How long a step takes at most, in nanoseconds: time passes while there is work, too.
     private static let longestStep: UInt64 = 2_000
+    /// One in so many takes longer, as where a machine is busy: what comes over the network may then overtake a job that waits.
+    private static let longSteps: UInt64 = 256
+    private static let longestLongStep: UInt64 = 1_000_000
 
-    /// In a second of virtual time: jobs, turns and timers.
-    private static let mostSteps: UInt64 = 700_000
+    /// In a second of virtual time: jobs, turns and timers. Without a pause a second has about 330,000.
+    private static let mostSteps: UInt64 = 230_000
 
     init(random: SeededGenerator, isTold: Bool) {
         self.random = random
@@ -63,6 +66,8 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
         checkThread()
         timers.cancel(number)
     }
+
+    var pendingTimers: Int { timers.pending }
 
     func tell(_ words: @autoclosure () -> String) {
         trace.tell("\(Self.text(now))  \(words())")
@@ -124,7 +129,8 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
         let count = waiting.count + runnable.count
         guard count > 0 else { return false }
         steps += 1
-        now = now.after(Int64(random.next() % Self.longestStep))
+        let longest = random.next() % Self.longSteps == 0 ? Self.longestLongStep : Self.longestStep
+        now = now.after(Int64(random.next() % longest))
         let choice = Int(random.next() % UInt64(count))
         trace.note(UInt64(bitPattern: now.nanoseconds))
         if choice < waiting.count {

@@ -78,6 +78,7 @@ public final class SimulatedWorld: Sendable {
         }
         _ = scheduler.run(until: scheduler.now + Self.aftermath) { false }
         remains.withLock { $0 = scheduler.threads.map { "the thread of '\($0.name)' \($0.number)" } }
+        timersLeft.withLock { $0 = scheduler.pendingTimers }
         return try result.get()
     }
 
@@ -88,6 +89,10 @@ public final class SimulatedWorld: Sendable {
     /// still holds them.
     public var leftovers: [String] { remains.withLock { $0 } }
     private let remains = Lock<[String]>([])
+
+    /// How many pauses and deadlines were still to come a while after the last run.
+    package var pendingTimers: Int { timersLeft.withLock { $0 } }
+    private let timersLeft = Lock(0)
 
     /// Starts a task in this world.
     @discardableResult

@@ -35,27 +35,25 @@ import Testing
             let actions = parts.handle(event, at: Self.at(100))
             return (parts.state(of: Self.queue), actions)
         }
-        func skipped(isNew: Bool) -> UndeclaredParts.Action {
-            .tell(.skipped(Self.queue, Self.refusal, isNew: isNew, isLoud: true))
-        }
+        let skipped = UndeclaredParts.Action.tell(.skipped(Self.queue, Self.refusal, isUntold: true, isLoud: true))
         let second = Self.at(102).now
 
         var (state, actions) = outcome(.leftOut(Self.queue, Self.refusal))
         switch way.state {
         case nil:
             #expect(state == .waiting)
-            #expect(actions == [skipped(isNew: true), .pause(Self.queue, until: Self.at(101).now)])
-        case .idle: #expect(state == .waiting && actions == [skipped(isNew: false), .pause(Self.queue, until: second)])
-        case .waiting, .asking: #expect(state == way.state && actions == [skipped(isNew: false)])
+            #expect(actions == [skipped, .pause(Self.queue, until: Self.at(101).now)])
+        case .idle: #expect(state == .waiting && actions == [skipped, .pause(Self.queue, until: second)])
+        case .waiting, .asking: #expect(state == way.state && actions == [skipped])
         }
         (state, actions) = outcome(.pauseOver(Self.queue))
         #expect(state == (way.state == .waiting ? .asking : way.state))
         #expect(actions == (way.state == .waiting ? [.declare(Self.queue)] : []))
         (state, actions) = outcome(.refused(Self.queue, Self.refusal))
         #expect(state == (way.state == .asking ? .waiting : way.state))
-        #expect(actions == (way.state == .asking ? [skipped(isNew: false), .pause(Self.queue, until: second)] : []))
+        #expect(actions == (way.state == .asking ? [skipped, .pause(Self.queue, until: second)] : []))
         (state, actions) = outcome(.declared(Self.queue))
-        #expect(state == nil && actions == (way.state == nil ? [] : [.tell(.restored(Self.queue))]))
+        #expect(state == nil && actions == (way.state == nil ? [] : [.tell(.restored(Self.queue, wasTold: false))]))
         (state, actions) = outcome(.disconnected)
         #expect(state == (way.state == nil ? nil : .idle) && actions.isEmpty)
         (state, actions) = outcome(.brokerAway)
@@ -63,6 +61,22 @@ import Testing
         // An exchange of that name is something else.
         (state, actions) = outcome(.declared(Self.exchange))
         #expect(state == way.state && actions.isEmpty)
+    }
+
+    /// Nobody hears of the return of what they never heard was missing.
+    @Test func observersAreToldOfAReturnWhenTheyKnowOfTheLoss() {
+        var parts = UndeclaredParts(Self.policy())
+        func isUntold() -> Bool {
+            parts.handle(.leftOut(Self.queue, Self.passing), at: Self.at(0)).contains { action in
+                if case .tell(.skipped(_, _, isUntold: true, _)) = action { true } else { false }
+            }
+        }
+        #expect(isUntold() && isUntold())
+        _ = parts.handle(.told(Self.queue), at: Self.at(1))
+        #expect(!isUntold())
+        let actions = parts.handle(.declared(Self.queue), at: Self.at(2))
+        #expect(actions == [.tell(.restored(Self.queue, wasTold: true))])
+        #expect(isUntold())
     }
 
     /// Only where the policy says so, and only what has been refused all the time.
