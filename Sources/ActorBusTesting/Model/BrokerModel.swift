@@ -14,11 +14,11 @@ final class BrokerModel {
     private(set) var hosts: [String: VirtualHost] = [:]
     var users: [String: BrokerUser] = [:]
     var alarms: Set<Alarm> = []
-    var nodes: [NodeModel]
+    var nodes: [NodeModel] { didSet { isTouched() } }
     /// How long a durable queue takes to write to disk, in milliseconds. Confirms wait for it.
     var syncTime: Int64 = 0
     /// How long a delivery may wait for its settlement, in milliseconds; nil for no limit.
-    var consumerTimeout: Int64? = 1_800_000
+    var consumerTimeout: Int64? = 1_800_000 { didSet { isTouched() } }
     /// The largest body, in bytes.
     var maximumMessageSize: Int
     var record = BrokerRecord()
@@ -63,16 +63,21 @@ final class BrokerModel {
         return connection
     }
 
-    func forget(_ connection: ConnectionModel) { connections.removeAll { $0 === connection } }
+    func forget(_ connection: ConnectionModel) {
+        isTouched()
+        connections.removeAll { $0 === connection }
+    }
 
     /// Closes every connection, as an operator does (`rabbitmqctl close_all_connections`).
     func closeAllConnections(reason: String) {
+        isTouched()
         for connection in connections {
             connection.close(for: ReplyError(.connectionForced, reason), method: 0)
         }
     }
 
     func set(_ alarm: Alarm, _ isOn: Bool) {
+        isTouched()
         if isOn { alarms.insert(alarm) } else { alarms.remove(alarm) }
         guard alarms.isEmpty else { return }
         for connection in connections { connection.alarmsAreOver() }
@@ -89,18 +94,32 @@ final class BrokerModel {
 
     /// When something happens by itself: a message or a queue expires, a delivery has waited too long, a confirm is due.
     var nextDeadline: Int64? {
-        var all: [Int64] = []
-        for host in hosts.values { all += host.queues.values.compactMap(\.nextDeadline) }
+        if let known { return known }
+        let next = earliestDeadline
+        known = .some(next)
+        return next
+    }
+
+    /// The next deadline, while nothing has happened that could change it.
+    private var known: Int64??
+
+    /// Something happens that deadlines may come from: a client is heard, or is gone, or an operator does something.
+    func isTouched() { known = nil }
+
+    private var earliestDeadline: Int64? {
+        var next: Int64?
+        for host in hosts.values { for queue in host.queues.values { next = .earlier(next, queue.nextDeadline) } }
         for connection in connections where isServing(connection.node) {
-            all += connection.sortedChannels.compactMap(\.nextDeadline)
+            for channel in connection.channels.values { next = .earlier(next, channel.nextDeadline) }
         }
-        return all.min()
+        return next
     }
 
     /// Moves the clock, and does all that falls due until then, in the order of the deadlines.
     func advance(to time: Int64) {
         while let deadline = nextDeadline, deadline <= time {
             now = max(now, deadline)
+            isTouched()
             for host in sortedHosts {
                 for queue in host.sortedQueues where !queue.isDeleted { queue.passTime() }
             }
@@ -133,5 +152,14 @@ final class BrokerModel {
         nameCount += 1
         let digits = String(nameCount, radix: 36, uppercase: true)
         return prefix + String(repeating: "0", count: 22 - digits.count) + digits
+    }
+}
+
+extension Int64? {
+    /// The earlier of two times, where nil is never.
+    static func earlier(_ left: Int64?, _ right: Int64?) -> Int64? {
+        guard let left else { return right }
+        guard let right else { return left }
+        return Swift.min(left, right)
     }
 }

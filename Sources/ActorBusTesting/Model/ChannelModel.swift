@@ -537,8 +537,9 @@ final class ChannelModel {
 
     /// When a delivery has waited too long for its settlement.
     var nextDeadline: Int64? {
-        let sync = unconfirmed.filter { $0.silentQueues == 0 }.map(\.syncedAt).min()
-        return [waitEnd, sync, deliveryDeadline].compactMap { $0 }.min()
+        var next = Int64?.earlier(waitEnd, deliveryDeadline)
+        for message in unconfirmed where message.silentQueues == 0 { next = .earlier(next, message.syncedAt) }
+        return next
     }
 
     private var deliveryDeadline: Int64? {
