@@ -143,8 +143,11 @@ final class Run: @unchecked Sendable {
             isSettled = true
             for one in supervisors { if let why = one.trouble { find("\(one.name) is not ready: \(why)") } }
             try await drain()
+            let asked = simulated.elapsed
             for one in supervisors { one.stop() }
             for life in lives { try await life.value }
+            // With nothing in hand the drain takes no time, and closing a connection two seconds at most.
+            if simulated.elapsed - asked > .seconds(15) { find("to stop took \(simulated.elapsed - asked)") }
             stranger = nil
         }
         checkAll()
