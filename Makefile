@@ -1,7 +1,7 @@
 # Every target is a short script in scripts/, or one command.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-arm setup-bench setup-deploy setup-image build run test test-brokers differential rolling-check simulate
+.PHONY: help setup setup-tests setup-arm setup-bench setup-deploy setup-image build run test test-brokers differential rolling-check simulate simulate-pipeline
 .PHONY: arm bench bench-pipeline lint sanitize deploy-check observe-check image image-check clean
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make rolling-check  restarts the nodes of a cluster in turn while orders flow (ARGS as above)"
 	@echo "make simulate       searches for faults of the client in virtual time"
 	@echo "                    (flags: make simulate ARGS=\"--seeds 100000 --start 1\"; --replay SEED tells the story of one, --shrink SEED makes it short)"
+	@echo "make simulate-pipeline  the same for the whole pipeline, whose services are killed and started again (flags: as above)"
 	@echo "make arm            runs the checks of the 32-bit build for ARMv7 under QEMU; make test does too"
 	@echo "make bench          measures ActorBus beside other AMQP clients"
 	@echo "                    (flags: make bench ARGS=\"--quick\"; ARGS=--help shows them)"
@@ -62,6 +63,9 @@ rolling-check: setup-tests
 
 simulate: setup
 	@exec scripts/simulate $(ARGS)
+
+simulate-pipeline: setup
+	@exec scripts/simulate-pipeline $(ARGS)
 
 bench: setup-bench
 	@exec scripts/bench $(ARGS)

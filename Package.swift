@@ -123,6 +123,17 @@ let package = Package(
             path: "Tests/Simulate",
             swiftSettings: strict
         ),
+        // The same for the pipeline: make simulate-pipeline.
+        .executableTarget(
+            name: "simulate-pipeline",
+            dependencies: [
+                "ActorBus", "ActorBusTesting", "Pipeline",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/SimulatePipeline",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "ActorBusTests",
             dependencies: ["ActorBus", "LocalBroker", "Testbed", .product(name: "Logging", package: "swift-log")],
@@ -137,7 +148,7 @@ let package = Package(
         .testTarget(
             name: "PipelineTests",
             dependencies: [
-                "ActorBus", "ActorBusTesting", "LocalBroker", "Pipeline", "pipeline-run",
+                "ActorBus", "ActorBusTesting", "LocalBroker", "Pipeline", "pipeline-run", "simulate-pipeline",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),

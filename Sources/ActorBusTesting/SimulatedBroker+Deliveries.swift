@@ -75,6 +75,7 @@ extension SimulatedBroker {
         core.withLock { core in
             guard let host = core.model.hosts[virtualHost] else { return }
             core.model.replaceQueue(name, arguments: arguments, host: host)
+            core.model.touch()
             core.changed()
         }
     }

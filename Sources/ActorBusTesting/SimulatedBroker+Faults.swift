@@ -39,6 +39,7 @@ extension SimulatedBroker {
             guard let queue = core.model.hosts[virtualHost]?.queues[queue],
                 core.model.moveLeader(of: queue, to: node)
             else { return false }
+            core.model.touch()
             core.changed()
             return true
         }
@@ -141,7 +142,7 @@ extension SimulatedBroker {
     /// How long a delivery may wait for its settlement; nil for no limit. RabbitMQ's own half an hour holds at first.
     /// For consumers of RabbitMQ 4.3 it is the limit of those that register from then on.
     public func setConsumerTimeout(_ timeout: Duration?) {
-        core.withLock { $0.model.consumerTimeout = timeout?.wholeMilliseconds }
+        change { $0.consumerTimeout = timeout?.wholeMilliseconds }
     }
 
     /// The largest body, in bytes; a larger one closes its channel with 406. RabbitMQ's own limit holds at first:
@@ -161,6 +162,7 @@ extension SimulatedBroker {
     private func change(_ body: (BrokerModel) -> Void) {
         core.withLock { core in
             body(core.model)
+            core.model.touch()
             core.changed()
         }
     }

@@ -15,6 +15,9 @@ struct FrameReader {
     private var bytes: [UInt8] = []
     private var head = 0
 
+    /// Whether all bytes are taken.
+    var isEmpty: Bool { head == bytes.count }
+
     mutating func append(_ more: some Sequence<UInt8>) {
         if head > 0, head == bytes.count {
             bytes.removeAll(keepingCapacity: true)

@@ -89,12 +89,14 @@ final class ServerSession {
 
     /// The client's side is gone, with whatever it had.
     func clientIsGone() {
+        broker.touch()
         if case .open(let connection) = state { connection.end() }
         state = .finished
     }
 
     /// Goes on with what is read already, where an alarm had stopped it.
     func read() {
+        guard !reader.isEmpty else { return }
         while !isCut, !isFrozen {
             switch state {
             case .finished: return
@@ -120,8 +122,8 @@ final class ServerSession {
     /// When a heartbeat is due, or the client has been silent for too long.
     var nextDeadline: Int64? {
         guard !isFinished, !isFrozen else { return nil }
-        return [end, heartbeat > 0 ? min(lastSent + heartbeat / 2, lastReceived + 2 * heartbeat) : nil]
-            .compactMap { $0 }.min()
+        guard heartbeat > 0 else { return end }
+        return .earlier(end, min(lastSent + heartbeat / 2, lastReceived + 2 * heartbeat))
     }
 
     /// How long a client may take to log in, and to answer that the connection is closed (RabbitMQ's
@@ -155,6 +157,7 @@ final class ServerSession {
     // MARK: Handshake
 
     private func start(_ header: [UInt8]) {
+        broker.touch()
         guard header == ServerCodec.protocolHeader else {
             output += ServerCodec.protocolHeader
             state = .finished
@@ -249,6 +252,7 @@ final class ServerSession {
     // MARK: Frames
 
     private func handle(_ frame: FrameReader.Frame) {
+        broker.touch()
         switch frame.type {
         case 8:
             if frame.channel != 0 { unexpected(frame) }

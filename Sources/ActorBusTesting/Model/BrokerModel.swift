@@ -14,11 +14,11 @@ final class BrokerModel {
     private(set) var hosts: [String: VirtualHost] = [:]
     var users: [String: BrokerUser] = [:]
     var alarms: Set<Alarm> = []
-    var nodes: [NodeModel]
+    var nodes: [NodeModel] { didSet { touch() } }
     /// How long a durable queue takes to write to disk, in milliseconds. Confirms wait for it.
     var syncTime: Int64 = 0
     /// How long a delivery may wait for its settlement, in milliseconds; nil for no limit.
-    var consumerTimeout: Int64? = 1_800_000
+    var consumerTimeout: Int64? = 1_800_000 { didSet { touch() } }
     /// The largest body, in bytes.
     var maximumMessageSize: Int
     var record = BrokerRecord()
@@ -71,16 +71,21 @@ final class BrokerModel {
         return connection
     }
 
-    func forget(_ connection: ConnectionModel) { connections.removeAll { $0 === connection } }
+    func forget(_ connection: ConnectionModel) {
+        touch()
+        connections.removeAll { $0 === connection }
+    }
 
     /// Closes every connection, as an operator does (`rabbitmqctl close_all_connections`).
     func closeAllConnections(reason: String) {
+        touch()
         for connection in connections {
             connection.close(for: ReplyError(.connectionForced, reason), method: 0)
         }
     }
 
     func set(_ alarm: Alarm, _ isOn: Bool) {
+        touch()
         if isOn { alarms.insert(alarm) } else { alarms.remove(alarm) }
         guard alarms.isEmpty else { return }
         for connection in connections { connection.alarmsAreOver() }
@@ -97,6 +102,19 @@ final class BrokerModel {
 
     /// When something happens by itself: a message or a queue expires, a delivery has waited too long, a confirm is due.
     var nextDeadline: Int64? {
+        if let known { return known }
+        let next = earliestDeadline
+        known = .some(next)
+        return next
+    }
+
+    /// The next deadline, while nothing has happened that could change it.
+    private var known: Int64??
+
+    /// To be called when anything happens that a deadline may come from: a client is heard or gone, an operator does something.
+    func touch() { known = nil }
+
+    private var earliestDeadline: Int64? {
         var next: Int64?
         for host in hosts.values { for queue in host.queues.values { next = .earlier(next, queue.nextDeadline) } }
         for connection in connections where isServing(connection.node) {
@@ -109,6 +127,7 @@ final class BrokerModel {
     func advance(to time: Int64) {
         while let deadline = nextDeadline, deadline <= time {
             now = max(now, deadline)
+            touch()
             for host in sortedHosts {
                 for queue in host.sortedQueues where !queue.isDeleted { queue.passTime() }
             }
@@ -144,10 +163,11 @@ final class BrokerModel {
     }
 }
 
-extension Int64 {
-    /// The earlier of two times of the broker's clock, either of which may be none.
-    static func earlier(_ one: Int64?, _ other: Int64?) -> Int64? {
-        guard let one, let other else { return one ?? other }
-        return Swift.min(one, other)
+extension Int64? {
+    /// The earlier of two times, where nil is never.
+    static func earlier(_ left: Int64?, _ right: Int64?) -> Int64? {
+        guard let left else { return right }
+        guard let right else { return left }
+        return Swift.min(left, right)
     }
 }

@@ -552,8 +552,8 @@ final class ChannelModel {
 
     /// When a delivery has waited too long for its settlement.
     var nextDeadline: Int64? {
-        var next = Int64.earlier(waitEnd, deliveryDeadline)
-        for publish in unconfirmed where publish.silentQueues == 0 { next = .earlier(next, publish.syncedAt) }
+        var next = Int64?.earlier(waitEnd, deliveryDeadline)
+        for message in unconfirmed where message.silentQueues == 0 { next = .earlier(next, message.syncedAt) }
         return next
     }
 

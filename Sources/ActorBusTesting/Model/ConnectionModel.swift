@@ -30,7 +30,7 @@ final class ConnectionModel {
     let wantsCancelNotifications: Bool
     let wantsBlockedNotifications: Bool
     let channelMax: UInt16
-    private var channels: [UInt16: ChannelModel] = [:]
+    private(set) var channels: [UInt16: ChannelModel] = [:]
     /// Blocked by an alarm since it published (RabbitMQ, "Memory and Disk Alarms").
     private(set) var isBlocked = false
     /// The error with which the broker has closed it.

@@ -54,8 +54,8 @@ struct Backlog {
     /// The entries, those of the highest priority first.
     var all: [QueueEntry] { lanes.reversed().flatMap(\.all) }
 
-    /// The next entry of each priority, the highest first.
-    var heads: [QueueEntry] { lanes.reversed().compactMap(\.first) }
+    /// When the first of the next entries of all priorities expires.
+    var nextExpiry: Int64? { lanes.reduce(nil) { .earlier($0, $1.first?.expiry) } }
 
     mutating func append(_ entry: QueueEntry) {
         lanes[entry.lane].append(entry)

@@ -300,22 +300,18 @@ final class QueueModel {
 
     // MARK: Time
 
-    /// When something happens here by itself.
+    /// When something happens here by itself. Asked of every queue after everything that happens.
     var nextDeadline: Int64? {
+        guard readyCount > 0 || letters.retry != nil || options.expires != nil || !lost.isEmpty else { return nil }
         guard availability == .here else { return nil }
-        let end = rotation.isEmpty ? options.expires.map { lastUse + $0 } : nil
-        let back = lost.first { !$0.entries.isEmpty }?.until
-        let first = Int64.earlier(.earlier(end, letters.retry), back)
-        return heads.reduce(first) { .earlier($0, $1.expiry) }
-    }
-
-    /// The messages that expire next.
-    private var heads: [QueueEntry] {
-        guard readyCount > 0 else { return [] }
+        var next = letters.retry
+        if rotation.isEmpty, let expires = options.expires { next = .earlier(next, lastUse + expires) }
+        if let back = lost.first(where: { !$0.entries.isEmpty }) { next = .earlier(next, back.until) }
+        guard readyCount > 0 else { return next }
         guard isQuorum, broker.version.expiresInEveryPriority else {
-            return [returned.first ?? ready.first].compactMap { $0 }
+            return .earlier(next, (returned.first ?? ready.first)?.expiry)
         }
-        return [returned.first].compactMap { $0 } + ready.heads
+        return .earlier(.earlier(next, returned.first?.expiry), ready.nextExpiry)
     }
 
     func passTime() {

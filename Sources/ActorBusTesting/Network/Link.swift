@@ -3,10 +3,12 @@ internal import ActorBus
 /// A stream between a client and a broker, with both of its directions.
 final class Link {
     let descriptor: CInt
+    /// The client's process; nil for one that runs in none of its own.
+    let process: ProcessExecutor?
     let node: Node?
     var fate: SimulatedNetwork.Fate
-    var toBroker: Pipe
-    var toClient: Pipe
+    let toBroker: Pipe
+    let toClient: Pipe
     /// The broker's side; nil before it has accepted, and when it has let go.
     var session: ServerSession?
     /// What the broker has to send, and the window does not take yet.
@@ -20,8 +22,11 @@ final class Link {
     /// Whether packets vanish, in both directions, and neither end is told.
     var isSilent = false
 
-    init(descriptor: CInt, node: Node?, fate: SimulatedNetwork.Fate, window: Int) {
+    init(
+        descriptor: CInt, of process: ProcessExecutor?, node: Node?, fate: SimulatedNetwork.Fate, window: Int
+    ) {
         self.descriptor = descriptor
+        self.process = process
         self.node = node
         self.fate = fate
         toBroker = Pipe(window: window)

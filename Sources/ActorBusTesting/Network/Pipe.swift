@@ -2,7 +2,7 @@ internal import ActorBus
 
 /// One direction of a stream: bytes under way, and bytes that have arrived and are not read. It holds no more than its
 /// window.
-struct Pipe {
+final class Pipe {
     private struct Piece {
         let bytes: ArraySlice<UInt8>
         let arrival: Instant
@@ -24,7 +24,7 @@ struct Pipe {
     var room: Int { max(0, window - bytesUnderWay - arrived.count) }
 
     /// Puts bytes in, and returns when they arrive.
-    mutating func put(_ bytes: ArraySlice<UInt8>, arrivingAt moment: Instant) -> Instant {
+    func put(_ bytes: ArraySlice<UInt8>, arrivingAt moment: Instant) -> Instant {
         lastArrival = max(lastArrival, moment)
         underWay.append(Piece(bytes: bytes, arrival: lastArrival))
         bytesUnderWay += bytes.count
@@ -33,14 +33,15 @@ struct Pipe {
     }
 
     /// Ends the direction behind all that was put in; returns when that arrives.
-    mutating func finish(arrivingAt moment: Instant) -> Instant {
+    func finish(arrivingAt moment: Instant) -> Instant {
         lastArrival = max(lastArrival, moment)
         if end == nil { end = lastArrival }
         return lastArrival
     }
 
     /// Moves what has arrived.
-    mutating func passTime(to now: Instant) {
+    func passTime(to now: Instant) {
+        guard let next = underWay.first, next.arrival <= now else { return }
         var count = 0
         for piece in underWay {
             guard piece.arrival <= now else { break }
@@ -52,10 +53,14 @@ struct Pipe {
     }
 
     /// Takes the first of what has arrived.
-    mutating func take(_ count: Int) -> ArraySlice<UInt8> {
-        let taken = arrived[..<count]
+    func take(_ count: Int) -> ArraySlice<UInt8> {
+        if count == arrived.count {
+            defer { arrived = [] }
+            return arrived[...]
+        }
+        let taken = Array(arrived[..<count])
         arrived.removeFirst(count)
-        return taken
+        return taken[...]
     }
 
     /// Whether all that was put in has been taken, and nothing more comes.

@@ -88,7 +88,7 @@ public final class SimulatedNetwork: @unchecked Sendable {
             places[known] = node
             names[name] = [known]
         }
-        broker.core.withLock { core in core.changed = { [weak self] in self?.pumpSoon() } }
+        broker.core.withLock { core in core.changed = { self.pumpSoon() } }
     }
 
     /// The addresses of a name; none for a name that is unknown.
@@ -104,6 +104,11 @@ public final class SimulatedNetwork: @unchecked Sendable {
     /// Whether the resolver answers for this name at all.
     public func setAnswered(_ isAnswered: Bool, _ name: String) {
         if isAnswered { unanswered.remove(name) } else { unanswered.insert(name) }
+    }
+
+    /// Lets the brokers go on without it.
+    func leave() {
+        for node in nodes { node.broker.core.withLock { $0.changed = {} } }
     }
 
     // MARK: Faults
@@ -154,19 +159,21 @@ public final class SimulatedNetwork: @unchecked Sendable {
         return .known(addresses)
     }
 
-    func connect(to resolved: ResolvedAddress) -> SimulatedTransport {
+    func connect(to resolved: ResolvedAddress, for process: ProcessExecutor?) -> SimulatedTransport {
         nextDescriptor += 1
         let place = SimulatedAddress.of(resolved)
         let node = place.flatMap { $0.port == 5672 ? places[$0.address] : nil }
         var fortune = random.split()
         var fate = fate(node?.name ?? "", &fortune)
-        if node?.isServing != true { fate.connecting = .refused }
-        let link = Link(descriptor: nextDescriptor, node: node, fate: fate, window: conditions.window)
+        if node?.isServing != true || process?.isKilled == true { fate.connecting = .refused }
+        let link = Link(
+            descriptor: nextDescriptor, of: process, node: node, fate: fate,
+            window: conditions.window)
         links[link.descriptor] = link
         scheduler.tell("connection \(link.descriptor) to \(node?.name ?? "nobody") begins")
         if fate.connecting != .unanswered {
-            scheduler.at(later()) { [weak self, weak link] in
-                guard let self, let link, !link.isClosedByClient else { return }
+            scheduler.at(later()) { [self] in
+                guard !link.isClosedByClient else { return }
                 if link.fate.connecting == .accepted, let node = link.node, node.isServing { accept(link, node) }
                 link.isConnectDecided = true
             }
@@ -217,8 +224,7 @@ public final class SimulatedNetwork: @unchecked Sendable {
         scheduler.trace.note(bytes[..<count])
         let arrival = link.toBroker.put(bytes[..<count], arrivingAt: later())
         if !link.isSilent {
-            scheduler.at(arrival) { [weak self, weak link] in
-                guard let self, let link else { return }
+            scheduler.at(arrival) { [self] in
                 arrive(link)
                 if isLast { breakStream(link, link.fate.breaks) }
             }
@@ -232,6 +238,16 @@ public final class SimulatedNetwork: @unchecked Sendable {
         links[link.descriptor] = nil
         guard link.session != nil, !link.isSilent else { return }
         scheduler.at(link.toBroker.finish(arrivingAt: later())) { [self] in arrive(link) }
+    }
+
+    /// Ends the streams of a process that is gone: closed by its system, behind what was written, or, with its machine,
+    /// without a word to the brokers.
+    func abandon(_ process: ProcessExecutor, _ how: Fate.Break) {
+        for link in links.values.filter({ $0.process === process }).sorted(by: { $0.descriptor < $1.descriptor }) {
+            if how == .silence { link.isSilent = true }
+            closeByClient(link)
+            link.clientError = "Broken pipe"
+        }
     }
 
     /// What is still under way counts as silence swallows it, so a writer finds no room in the end.
@@ -274,29 +290,39 @@ public final class SimulatedNetwork: @unchecked Sendable {
     private func pumpSoon() {
         guard !isPumpDue else { return }
         isPumpDue = true
-        scheduler.at(scheduler.now) { [weak self] in
-            self?.isPumpDue = false
-            self?.pump()
+        scheduler.at(scheduler.now) { [self] in
+            isPumpDue = false
+            pump()
         }
     }
 
     /// Lets time pass for the brokers, and takes what they have to say: what one client did may concern any other.
     private func pump() {
         let time = milliseconds
-        for node in nodes where !node.isFrozen {
-            node.broker.core.withLock { core in
-                core.passTime(to: time)
+        for broker in wakingBrokers { broker.core.withLock { $0.passTime(to: time) } }
+        for node in nodes where !node.isFrozen && !node.links.isEmpty {
+            node.broker.core.withLock { _ in
                 for link in node.links { link.session?.passTime(to: time) }
                 for link in node.links { link.session?.read() }
             }
             for link in node.links { flush(link, node) }
-            node.broker.changes.note()
         }
+        for broker in wakingBrokers { broker.changes.note() }
         setAlarm()
     }
 
+    /// Those of which not all nodes are frozen.
+    private var wakingBrokers: [SimulatedBroker] {
+        var found: [SimulatedBroker] = []
+        for node in nodes where !node.isFrozen && !found.contains(where: { $0 === node.broker }) {
+            found.append(node.broker)
+        }
+        return found
+    }
+
     private func flush(_ link: Link, _ node: Node) {
-        guard let session = link.session else { return }
+        guard let session = link.session, session.hasOutput || session.isFinished || !link.unsent.isEmpty
+        else { return }
         link.unsent += node.broker.core.withLock { _ in session.takeOutput() }
         while !link.unsent.isEmpty, !link.isSilent {
             var count = part(of: min(link.unsent.count, link.toClient.room))
@@ -309,8 +335,7 @@ public final class SimulatedNetwork: @unchecked Sendable {
             let arrival = link.toClient.put(link.unsent[..<count], arrivingAt: later())
             link.unsent.removeFirst(count)
             // So that the clock stops there.
-            scheduler.at(arrival) { [weak self, weak link] in
-                guard let self, let link else { return }
+            scheduler.at(arrival) { [self] in
                 link.toClient.passTime(to: scheduler.now)
                 if isLast { breakStream(link, link.fate.breaks) }
             }
@@ -325,21 +350,25 @@ public final class SimulatedNetwork: @unchecked Sendable {
 
     /// Wakes up when a broker has something to do by itself.
     private func setAlarm() {
-        let soonest = nodes.filter { !$0.isFrozen }.compactMap { node in
-            node.broker.core.withLock { core in
-                let deadlines = node.links.compactMap { $0.session?.nextDeadline }
-                return (deadlines + [core.model.nextDeadline.map { $0 - core.lead }].compactMap { $0 }).min()
+        var soonest: Int64?
+        for broker in wakingBrokers {
+            let next = broker.core.withLock { core in core.model.nextDeadline.map { $0 - core.lead } }
+            soonest = .earlier(soonest, next)
+        }
+        for node in nodes where !node.isFrozen && !node.links.isEmpty {
+            node.broker.core.withLock { _ in
+                for link in node.links { soonest = .earlier(soonest, link.session?.nextDeadline) }
             }
-        }.min()
+        }
         guard let soonest else { return cancelAlarm() }
         let moment = max(scheduler.now, Instant(nanoseconds: soonest * 1_000_000))
         if let nextAlarm, nextAlarm.moment == moment { return }
         cancelAlarm()
         nextAlarm = (
             moment,
-            scheduler.at(moment) { [weak self] in
-                self?.nextAlarm = nil
-                self?.pump()
+            scheduler.at(moment) { [self] in
+                nextAlarm = nil
+                pump()
             }
         )
     }
@@ -366,12 +395,15 @@ public final class SimulatedNetwork: @unchecked Sendable {
 }
 
 extension SimulatedNetwork: Poll {
-    func isReady(_ descriptor: CInt, wantsWrite: Bool) -> Bool {
-        guard let link = links[descriptor] else { return true }
-        if link.isConnecting { return link.isConnectDecided }
-        if link.clientError != nil { return true }
-        link.toClient.passTime(to: scheduler.now)
-        if !link.toClient.arrived.isEmpty || link.toClient.isOver(at: scheduler.now) { return true }
-        return wantsWrite && link.toBroker.room > 0
+    func stream(_ descriptor: CInt) -> (any PolledStream)? { links[descriptor] }
+}
+
+extension Link: PolledStream {
+    /// The clock stops wherever bytes or an end arrive, so what has arrived is known.
+    func isReady(at now: Instant, wantsWrite: Bool) -> Bool {
+        if isClosedByClient || clientError != nil { return true }
+        if isConnecting { return isConnectDecided }
+        if !toClient.arrived.isEmpty || toClient.isOver(at: now) { return true }
+        return wantsWrite && toBroker.room > 0
     }
 }

@@ -18,12 +18,16 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
     private var timers = TimerQueue()
     private(set) var threads: [SimulatedThreadExecutor] = []
     private var waiting: [WaitingJob] = []
+    /// Of the threads, those that can run at this step.
+    private var runnable: [SimulatedThreadExecutor] = []
     private var random: SeededGenerator
     private var runner: pthread_t?
     private var threadCount: UInt64 = 0
 
-    @safe private struct WaitingJob {
+    @safe struct WaitingJob {
         let job: UnownedJob
+        /// Whose task it is of; nil for the world's own.
+        let process: ProcessExecutor?
     }
 
     /// How long a step takes at most, in nanoseconds: time passes while there is work, too.
@@ -42,9 +46,11 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
 
     // MARK: What comes in
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    func enqueue(_ job: consuming ExecutorJob) { enqueue(UnownedJob(job), of: nil) }
+
+    func enqueue(_ job: UnownedJob, of process: ProcessExecutor?) {
         checkThread()
-        waiting.append(WaitingJob(job: UnownedJob(job)))
+        waiting.append(WaitingJob(job: job, process: process))
     }
 
     func asUnownedTaskExecutor() -> UnownedTaskExecutor { unsafe UnownedTaskExecutor(ordinary: self) }
@@ -80,6 +86,24 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
         fatalError(
             "something reached into a simulated world from another thread: inside it, start tasks as children (async let, "
                 + "task groups) or with SimulatedWorld.task(_:), not with Task { }")
+    }
+
+    // MARK: Processes
+
+    /// Takes away whatever a process could still do.
+    func take(_ process: ProcessExecutor) -> (jobs: [WaitingJob], threads: [SimulatedThreadExecutor]) {
+        checkThread()
+        defer {
+            waiting.removeAll { $0.process === process }
+            threads.removeAll { $0.process === process }
+        }
+        return (waiting.filter { $0.process === process }, threads.filter { $0.process === process })
+    }
+
+    /// Gives it back.
+    func give(_ jobs: [WaitingJob], _ threads: [SimulatedThreadExecutor]) {
+        waiting += jobs
+        self.threads += threads
     }
 
     // MARK: The run
@@ -125,7 +149,8 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
             timer.action()
             return true
         }
-        let runnable = threads.filter { $0.isRunnable(at: now) }
+        runnable.removeAll(keepingCapacity: true)
+        for thread in threads where thread.isRunnable(at: now) { runnable.append(thread) }
         let count = waiting.count + runnable.count
         guard count > 0 else { return false }
         steps += 1
@@ -136,7 +161,9 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
         if choice < waiting.count {
             trace.note(2)
             let job = waiting.remove(at: choice)
-            unsafe job.job.runSynchronously(on: asUnownedTaskExecutor())
+            unsafe job.job.runSynchronously(
+                on: job.process?.asUnownedTaskExecutor() ?? asUnownedTaskExecutor())
+            job.process?.hasStepped()
         } else {
             let thread = runnable[choice - waiting.count]
             trace.note(thread.number << 8 | 3)
@@ -144,6 +171,7 @@ final class Scheduler: TaskExecutor, @unchecked Sendable {
             thread.step()
             current = nil
             if thread.isOver { threads.removeAll { $0 === thread } }
+            thread.process?.hasStepped()
         }
         return true
     }

@@ -5,20 +5,26 @@ final class SimulatedSurroundings: Surroundings, @unchecked Sendable {
     // Unchecked: the simulation has one thread.
     private let scheduler: Scheduler
     private let network: SimulatedNetwork
+    /// Whose they are; nil for what runs in no process of its own.
+    private let process: ProcessExecutor?
     private var random: SeededGenerator
 
     /// A Monday in 2026, when every simulation begins: the same moment as for the simulated broker.
     private static let beginning: Int64 = 1_767_600_000_000
 
-    init(_ scheduler: Scheduler, _ network: SimulatedNetwork, random: SeededGenerator) {
+    init(
+        _ scheduler: Scheduler, _ network: SimulatedNetwork, of process: ProcessExecutor? = nil,
+        random: SeededGenerator
+    ) {
         self.scheduler = scheduler
         self.network = network
+        self.process = process
         self.random = random
     }
 
     var now: Instant { scheduler.now }
     var calendarTime: Int64 { Self.beginning + scheduler.now.nanoseconds / 1_000_000 }
-    var taskExecutor: (any TaskExecutor)? { scheduler }
+    var taskExecutor: (any TaskExecutor)? { process ?? scheduler }
 
     func randomNumber() -> UInt64 {
         scheduler.checkThread()
@@ -54,11 +60,11 @@ final class SimulatedSurroundings: Surroundings, @unchecked Sendable {
 
     func connect(to address: ResolvedAddress, _ liveness: Liveness) throws(AMQPError) -> any Transport {
         scheduler.checkThread()
-        return network.connect(to: address)
+        return network.connect(to: address, for: process)
     }
 
     func makeThread(name: String) throws(AMQPError) -> any LoopThread {
-        SimulatedThread(name: name, scheduler, network)
+        SimulatedThread(name: name, of: process, scheduler, network)
     }
 }
 

@@ -5,8 +5,8 @@ final class SimulatedThread: LoopThread, @unchecked Sendable {
     // Unchecked: touched by the scheduler's thread only.
     private let executor: SimulatedThreadExecutor
 
-    init(name: String, _ scheduler: Scheduler, _ poll: any Poll) {
-        executor = SimulatedThreadExecutor(name: name, scheduler, poll)
+    init(name: String, of process: ProcessExecutor?, _ scheduler: Scheduler, _ poll: any Poll) {
+        executor = SimulatedThreadExecutor(name: name, of: process, scheduler, poll)
         scheduler.add(executor)
     }
 
@@ -27,7 +27,13 @@ final class SimulatedThread: LoopThread, @unchecked Sendable {
 
 /// What a thread's loop polls.
 protocol Poll: AnyObject {
-    func isReady(_ descriptor: CInt, wantsWrite: Bool) -> Bool
+    /// Nil for one that is closed, which is ready for whatever comes of that.
+    func stream(_ descriptor: CInt) -> (any PolledStream)?
+}
+
+/// A stream that a loop waits for.
+protocol PolledStream: AnyObject {
+    func isReady(at now: Instant, wantsWrite: Bool) -> Bool
 }
 
 /// Runs as `ThreadExecutor` does, a step at a time, so that others come in between: the jobs in their order and in a few
@@ -44,6 +50,8 @@ final class SimulatedThreadExecutor: SerialExecutor, Waker, @unchecked Sendable 
     private static let rounds = 4
 
     let name: String
+    /// Whose thread it is; nil for the world's own.
+    let process: ProcessExecutor?
     var number: UInt64 = 0
     weak var owner: (any ThreadLoop)?
     private let scheduler: Scheduler
@@ -56,10 +64,12 @@ final class SimulatedThreadExecutor: SerialExecutor, Waker, @unchecked Sendable 
     private var isStopped = false
     /// What the loop sleeps on; nil while it does not.
     private var sleepsOn: PollInterest?
+    private var stream: (any PolledStream)?
     private(set) var isOver = false
 
-    init(name: String, _ scheduler: Scheduler, _ poll: any Poll) {
+    init(name: String, of process: ProcessExecutor?, _ scheduler: Scheduler, _ poll: any Poll) {
         self.name = name
+        self.process = process
         self.scheduler = scheduler
         self.poll = poll
     }
@@ -84,8 +94,12 @@ final class SimulatedThreadExecutor: SerialExecutor, Waker, @unchecked Sendable 
         guard let sleepsOn else { return true }
         if !jobs.isEmpty || wakeRequested || isStopped { return true }
         if let deadline = sleepsOn.deadline, deadline <= now { return true }
-        return sleepsOn.descriptor >= 0
-            && poll.isReady(sleepsOn.descriptor, wantsWrite: sleepsOn.wantsWrite)
+        return isReady(sleepsOn, at: now)
+    }
+
+    private func isReady(_ interest: PollInterest, at now: Instant) -> Bool {
+        guard interest.descriptor >= 0 else { return false }
+        return stream?.isReady(at: now, wantsWrite: interest.wantsWrite) ?? true
     }
 
     /// Runs a job, or a turn of the loop, or what comes of the poll.
@@ -93,9 +107,8 @@ final class SimulatedThreadExecutor: SerialExecutor, Waker, @unchecked Sendable 
         if let interest = sleepsOn {
             sleepsOn = nil
             roundsLeft = Self.rounds
-            if interest.descriptor >= 0, poll.isReady(interest.descriptor, wantsWrite: interest.wantsWrite) {
-                owner?.descriptorReady()
-            }
+            if isReady(interest, at: scheduler.now) { owner?.descriptorReady() }
+            stream = nil
             return
         }
         if round.isEmpty, !jobs.isEmpty, roundsLeft > 0 {
@@ -109,7 +122,9 @@ final class SimulatedThreadExecutor: SerialExecutor, Waker, @unchecked Sendable 
             isOver = true
             return
         }
-        sleepsOn = owner?.turn() ?? PollInterest()
+        let interest = owner?.turn() ?? PollInterest()
+        sleepsOn = interest
+        if interest.descriptor >= 0 { stream = poll.stream(interest.descriptor) }
     }
 
     private func run(_ job: Job) {

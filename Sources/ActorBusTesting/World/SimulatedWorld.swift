@@ -22,7 +22,11 @@ public final class SimulatedWorld: Sendable {
     public let network: SimulatedNetwork
     /// For a connection's configuration.
     public let world: World
-    private let scheduler: Scheduler
+    let scheduler: Scheduler
+    /// Draws what each process draws from.
+    let processSeeds: Lock<SeededGenerator>
+    /// Processes that were killed in the run that goes on.
+    let killed = Lock<[SimulatedProcess]>([])
 
     /// - Parameter tellsStory: whether every event is written down in words, for ``story``.
     public init(seed: UInt64, tellsStory: Bool = false) {
@@ -31,6 +35,13 @@ public final class SimulatedWorld: Sendable {
         scheduler = Scheduler(random: random.split(), isTold: tellsStory)
         network = SimulatedNetwork(scheduler, random: random.split())
         world = World(SimulatedSurroundings(scheduler, network, random: random.split()))
+        processSeeds = Lock(random.split())
+    }
+
+    deinit {
+        // They hold one another.
+        network.leave()
+        scheduler.abandon()
     }
 
     // MARK: Running
@@ -59,6 +70,7 @@ public final class SimulatedWorld: Sendable {
         limit: Duration = .seconds(7 * 86_400), _ body: @escaping @Sendable () async throws -> Result
     ) throws -> Result {
         let outcome = Outcome<Result>()
+        remains.withLock { $0 = [] }
         task {
             do { outcome.result = .success(try await body()) } catch { outcome.result = .failure(error) }
         }
@@ -77,10 +89,36 @@ public final class SimulatedWorld: Sendable {
             throw SimulationFailure(words)
         }
         _ = scheduler.run(until: scheduler.now + Self.aftermath) { false }
-        remains.withLock { $0 = scheduler.threads.map { "the thread of '\($0.name)' \($0.number)" } }
+        note(scheduler.threads)
         timersLeft.withLock { $0 = scheduler.pendingTimers }
+        bury()
         return try result.get()
     }
+
+    /// Lets killed processes unwind, cut off from everything and outside of the history, so that their memory comes back.
+    private func bury() {
+        let all = killed.withLock { killed in
+            defer { killed = [] }
+            return killed
+        }
+        guard !all.isEmpty else { return }
+        let (trace, threads) = (scheduler.trace, scheduler.threads)
+        for process in all { process.unwind() }
+        _ = scheduler.run(until: scheduler.now + Self.unwinding) { false }
+        scheduler.trace = trace
+        note(scheduler.threads.filter { thread in !threads.contains { $0 === thread } })
+    }
+
+    private func note(_ threads: [SimulatedThreadExecutor]) {
+        let words = threads.map { thread in
+            let process = thread.process.map { " of the\($0.isKilled ? " killed" : "") process '\($0.name)'" } ?? ""
+            return "the thread of '\(thread.name)' \(thread.number)\(process)"
+        }
+        remains.withLock { $0 += words }
+    }
+
+    /// More than any drain takes.
+    private static let unwinding = Duration.seconds(600)
 
     /// How long what a run leaves behind may take to end, such as a channel's last words.
     private static let aftermath = Duration.seconds(120)

@@ -35,7 +35,7 @@ package struct OrderGenerator: PipelineService {
         self.outbox = outbox
         self.patience = patience
         self.waitForRoom = waitForRoom
-        metrics = GeneratorMetrics(factory: context.registry)
+        metrics = GeneratorMetrics(factory: context.registry, now: { [world = context.world] in world.monotonicTime })
     }
 
     /// Runs until its task is cancelled, or the plan's maximum is confirmed.

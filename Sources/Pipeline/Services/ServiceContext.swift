@@ -29,7 +29,8 @@ package struct ServiceContext: Sendable {
         self.observer = observer
         self.logger = logger
         registry = PrometheusRegistry()
-        metrics = WorkerMetrics(queues: kind.queues.map(\.rawValue), factory: registry)
+        metrics = WorkerMetrics(
+            queues: kind.queues.map(\.rawValue), factory: registry, now: { world.monotonicTime })
         ProcessMetrics.register(in: registry)
     }
 }
