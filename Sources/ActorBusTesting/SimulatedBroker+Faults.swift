@@ -39,7 +39,7 @@ extension SimulatedBroker {
             guard let queue = core.model.hosts[virtualHost]?.queues[queue],
                 core.model.moveLeader(of: queue, to: node)
             else { return false }
-            core.model.isTouched()
+            core.model.touch()
             core.changed()
             return true
         }
@@ -159,7 +159,7 @@ extension SimulatedBroker {
     private func change(_ body: (BrokerModel) -> Void) {
         core.withLock { core in
             body(core.model)
-            core.model.isTouched()
+            core.model.touch()
             core.changed()
         }
     }

@@ -51,7 +51,7 @@ final class OrderBook: @unchecked Sendable {
         guard wasKilled else { return }
         wasKilled = false
         folder = try folder.copy()
-        run.sabotage?(run, .generatorWasKilled)
+        try run.sabotage?(run, .generatorWasKilled)
         try run.checkConfirmedOrders()
     }
 }

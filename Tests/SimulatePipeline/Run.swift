@@ -23,13 +23,14 @@ final class Run: @unchecked Sendable {
 
     /// When a test may do something behind the run's back.
     enum Moment: Sendable { case faultsAreOver, generatorWasKilled }
+    typealias Sabotage = @Sendable (Run, Moment) throws -> Void
 
     let scenario: Scenario
     let simulated: SimulatedWorld
     let broker: SimulatedBroker
     let partners = Partners()
     let orders: OrderBook
-    let sabotage: (@Sendable (Run, Moment) -> Void)?
+    let sabotage: Sabotage?
     private(set) var findings: [String] = []
     /// What was put in that nobody can read, by the queue that it came to.
     private(set) var poison: [PipelineQueue: Set<String>] = [:]
@@ -43,9 +44,7 @@ final class Run: @unchecked Sendable {
     private var connections = 0
     private let tellsStory: Bool
 
-    private init(
-        _ scenario: Scenario, tellsStory: Bool, sabotage: (@Sendable (Run, Moment) -> Void)?
-    ) throws {
+    private init(_ scenario: Scenario, tellsStory: Bool, sabotage: Sabotage?) throws {
         self.scenario = scenario
         self.tellsStory = tellsStory
         self.sabotage = sabotage
@@ -58,9 +57,7 @@ final class Run: @unchecked Sendable {
 
     /// - Parameter sabotage: done behind the run's back, to see that it is found.
     /// - Throws: where there is no room for the state folder.
-    static func of(
-        _ scenario: Scenario, tellsStory: Bool = false, sabotage: (@Sendable (Run, Moment) -> Void)? = nil
-    ) throws -> Report {
+    static func of(_ scenario: Scenario, tellsStory: Bool = false, sabotage: Sabotage? = nil) throws -> Report {
         let run = try Run(scenario, tellsStory: tellsStory, sabotage: sabotage)
         run.setUp()
         do {
@@ -141,13 +138,16 @@ final class Run: @unchecked Sendable {
             try await simulated.sleep(for: Scenario.stormy)
             calm()
             for trouble in troubles { try await trouble.value }
-            sabotage?(self, .faultsAreOver)
+            try sabotage?(self, .faultsAreOver)
             try await simulated.sleep(for: Scenario.recovery)
             isSettled = true
             for one in supervisors { if let why = one.trouble { find("\(one.name) is not ready: \(why)") } }
             try await drain()
+            let asked = simulated.elapsed
             for one in supervisors { one.stop() }
             for life in lives { try await life.value }
+            // With nothing in hand the drain takes no time, and closing a connection two seconds at most.
+            if simulated.elapsed - asked > .seconds(15) { find("to stop took \(simulated.elapsed - asked)") }
             stranger = nil
         }
         checkAll()

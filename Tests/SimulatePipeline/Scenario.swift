@@ -82,10 +82,10 @@ struct Scenario: Sendable {
         heartbeat = .seconds(Int64(5 + upTo(25)))
         if chance(50) { syncTime = duration(200) }
         if chance(40) { cuts = upTo(40) }
-        orders = Int64(5 + upTo(55))
-        batch = one(of: ["1-5", "1-1", "10-20"])
+        orders = Int64(chance(25) ? 100 + upTo(400) : 5 + upTo(55))
+        batch = orders > 60 ? "10-20" : one(of: ["1-5", "1-1", "10-20"])
         interval = one(of: ["1-5", "0.1-1", "0-0"])
-        speed = one(of: ["1", "10", "max"])
+        speed = orders > 60 ? "max" : one(of: ["1", "10", "max"])
         if chance(30) { gatewayFailures = one(of: ["0.1", "0.4"]) }
         if chance(30) { gatewayLateness = "0.1" }
         services = []

@@ -88,7 +88,7 @@ final class ServerSession {
 
     /// The client's side is gone, with whatever it had.
     func clientIsGone() {
-        broker.isTouched()
+        broker.touch()
         if case .open(let connection) = state { connection.end() }
         state = .finished
     }
@@ -156,7 +156,7 @@ final class ServerSession {
     // MARK: Handshake
 
     private func start(_ header: [UInt8]) {
-        broker.isTouched()
+        broker.touch()
         guard header == ServerCodec.protocolHeader else {
             output += ServerCodec.protocolHeader
             state = .finished
@@ -249,7 +249,7 @@ final class ServerSession {
     // MARK: Frames
 
     private func handle(_ frame: FrameReader.Frame) {
-        broker.isTouched()
+        broker.touch()
         switch frame.type {
         case 8:
             if frame.channel != 0 { unexpected(frame) }

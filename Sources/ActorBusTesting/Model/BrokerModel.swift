@@ -14,11 +14,11 @@ final class BrokerModel {
     private(set) var hosts: [String: VirtualHost] = [:]
     var users: [String: BrokerUser] = [:]
     var alarms: Set<Alarm> = []
-    var nodes: [NodeModel] { didSet { isTouched() } }
+    var nodes: [NodeModel] { didSet { touch() } }
     /// How long a durable queue takes to write to disk, in milliseconds. Confirms wait for it.
     var syncTime: Int64 = 0
     /// How long a delivery may wait for its settlement, in milliseconds; nil for no limit.
-    var consumerTimeout: Int64? = 1_800_000 { didSet { isTouched() } }
+    var consumerTimeout: Int64? = 1_800_000 { didSet { touch() } }
     /// The largest body, in bytes.
     var maximumMessageSize: Int
     var record = BrokerRecord()
@@ -64,20 +64,20 @@ final class BrokerModel {
     }
 
     func forget(_ connection: ConnectionModel) {
-        isTouched()
+        touch()
         connections.removeAll { $0 === connection }
     }
 
     /// Closes every connection, as an operator does (`rabbitmqctl close_all_connections`).
     func closeAllConnections(reason: String) {
-        isTouched()
+        touch()
         for connection in connections {
             connection.close(for: ReplyError(.connectionForced, reason), method: 0)
         }
     }
 
     func set(_ alarm: Alarm, _ isOn: Bool) {
-        isTouched()
+        touch()
         if isOn { alarms.insert(alarm) } else { alarms.remove(alarm) }
         guard alarms.isEmpty else { return }
         for connection in connections { connection.alarmsAreOver() }
@@ -103,8 +103,8 @@ final class BrokerModel {
     /// The next deadline, while nothing has happened that could change it.
     private var known: Int64??
 
-    /// Something happens that deadlines may come from: a client is heard, or is gone, or an operator does something.
-    func isTouched() { known = nil }
+    /// To be called when anything happens that a deadline may come from: a client is heard or gone, an operator does something.
+    func touch() { known = nil }
 
     private var earliestDeadline: Int64? {
         var next: Int64?
@@ -119,7 +119,7 @@ final class BrokerModel {
     func advance(to time: Int64) {
         while let deadline = nextDeadline, deadline <= time {
             now = max(now, deadline)
-            isTouched()
+            touch()
             for host in sortedHosts {
                 for queue in host.sortedQueues where !queue.isDeleted { queue.passTime() }
             }

@@ -62,7 +62,7 @@ extension BrokerModel {
 
     /// Goes on with whatever had waited for a queue.
     private func resume() {
-        isTouched()
+        touch()
         for host in sortedHosts {
             for queue in host.sortedQueues {
                 if queue.isQuorum, !isServing(queue.node), queue.hasMajority,

@@ -85,7 +85,7 @@ final class VirtualHost {
 
     func delete(_ queue: QueueModel) {
         guard queues[queue.name] === queue else { return }
-        broker.isTouched()
+        broker.touch()
         queues[queue.name] = nil
         queue.end()
         removeBindings { $0.destination == .queue(queue.name) }

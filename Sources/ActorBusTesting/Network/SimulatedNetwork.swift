@@ -316,7 +316,8 @@ public final class SimulatedNetwork: @unchecked Sendable {
     }
 
     private func flush(_ link: Link, _ node: Node) {
-        guard let session = link.session, session.hasOutput || session.isFinished || !link.unsent.isEmpty else { return }
+        guard let session = link.session, session.hasOutput || session.isFinished || !link.unsent.isEmpty
+        else { return }
         link.unsent += node.broker.core.withLock { _ in session.takeOutput() }
         while !link.unsent.isEmpty, !link.isSilent {
             var count = part(of: min(link.unsent.count, link.toClient.room))

@@ -10,7 +10,7 @@ final class ProcessExecutor: TaskExecutor, @unchecked Sendable {
     /// What it could have done when it was killed, and what comes to it afterwards.
     private var held: (jobs: [Scheduler.WaitingJob], threads: [SimulatedThreadExecutor])?
     /// What is to happen after so many more steps.
-    private var orders: [(steps: Int, action: () -> Void)] = []
+    private var scheduled: [(steps: Int, action: () -> Void)] = []
 
     init(name: String, _ scheduler: Scheduler) {
         self.name = name
@@ -31,7 +31,7 @@ final class ProcessExecutor: TaskExecutor, @unchecked Sendable {
     /// Nothing of the process runs from now on.
     func stop() {
         isKilled = true
-        orders = []
+        scheduled = []
         held = scheduler.take(self)
     }
 
@@ -41,16 +41,17 @@ final class ProcessExecutor: TaskExecutor, @unchecked Sendable {
         scheduler.give(jobs, threads)
     }
 
-    func after(_ steps: Int, _ action: @escaping () -> Void) { orders.append((steps, action)) }
+    func after(_ steps: Int, _ action: @escaping () -> Void) { scheduled.append((steps, action)) }
 
-    func withdrawOrders() { orders = [] }
+    /// What was to happen after more steps does not.
+    func unschedule() { scheduled = [] }
 
     /// A job or a turn of the process is over.
     func hasStepped() {
-        guard !orders.isEmpty else { return }
-        for index in orders.indices { orders[index].steps -= 1 }
-        let due = orders.filter { $0.steps <= 0 }
-        orders.removeAll { $0.steps <= 0 }
-        for order in due { order.action() }
+        guard !scheduled.isEmpty else { return }
+        for index in scheduled.indices { scheduled[index].steps -= 1 }
+        let due = scheduled.filter { $0.steps <= 0 }
+        scheduled.removeAll { $0.steps <= 0 }
+        for one in due { one.action() }
     }
 }

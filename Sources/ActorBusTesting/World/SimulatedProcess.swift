@@ -88,7 +88,7 @@ public final class SimulatedProcess: @unchecked Sendable {
     }
 
     /// Signals that it was to get after more steps, and has not got yet, do not come any more.
-    public func withdrawSignals() { executor.withdrawOrders() }
+    public func withdrawSignals() { executor.unschedule() }
 
     private func kill(_ how: SimulatedNetwork.Fate.Break) {
         executor.stop()

@@ -134,13 +134,3 @@ package struct NotificationMetrics: Sendable {
         sent[kind]?.increment()
     }
 }
-
-/// The system's monotonic clock as a duration.
-package enum MonotonicTime {
-    private static let origin = ContinuousClock.now
-
-    /// The time since this was first asked for.
-    package static func sinceFirstUse() -> Duration {
-        origin.duration(to: .now)
-    }
-}
