@@ -41,6 +41,7 @@ final class Run: @unchecked Sendable {
     private var supervisors: [Supervisor] = []
     private var stranger: Publisher?
     private var faults = 0
+    private var poisoned = 0
     private var connections = 0
     private let tellsStory: Bool
 
@@ -178,17 +179,18 @@ final class Run: @unchecked Sendable {
         case .alarm(let span):
             try await lasting(span, { broker.setMemoryAlarm(true) }, { broker.setMemoryAlarm(false) })
         case .closedByOperator: broker.closeAllConnections()
-        case .poison(let exchange): try await poison(exchange)
+        case .poison(let exchange, let count): for _ in 0..<count { try await poison(exchange) }
         }
     }
 
     /// Publishes what nobody can read, until the broker has it.
     private func poison(_ exchange: PipelineExchange) async throws {
-        let name = "poison-\(faults)"
+        poisoned += 1
+        let name = "poison-\(poisoned)"
         for queue in PipelineQueue.allCases where queue.source == exchange { poison[queue, default: []].insert(name) }
         let bodies = ["no JSON", "{}", "[1, 2]", #"{"order_id": "one"}"#, ""]
         let message = Message(
-            body: Array(bodies[faults % bodies.count].utf8),
+            body: Array(bodies[poisoned % bodies.count].utf8),
             properties: MessageProperties(deliveryMode: .persistent, messageID: name))
         while true {
             do {

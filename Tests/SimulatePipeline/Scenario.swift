@@ -23,8 +23,8 @@ struct Scenario: Sendable {
             case leader(of: PipelineQueue, to: Int)
             case alarm(Duration)
             case closedByOperator
-            /// A message that nobody can read.
-            case poison(PipelineExchange)
+            /// So many messages that nobody can read.
+            case poison(PipelineExchange, Int)
         }
 
         var at: Duration
@@ -42,6 +42,8 @@ struct Scenario: Sendable {
     var syncTime = Duration.zero
     /// Of a hundred connections, how many break after a number of bytes, while faults last.
     var cuts: UInt64 = 0
+    /// How long a service that is stopped may take to finish what it has in hand.
+    var drain = Duration.seconds(25)
     var orders: Int64 = 20
     /// Orders at once, the seconds from one batch to the next, and what those of payment and fulfilment are divided by.
     var batch = "1-5"
@@ -82,6 +84,7 @@ struct Scenario: Sendable {
         heartbeat = .seconds(Int64(5 + upTo(25)))
         if chance(50) { syncTime = duration(200) }
         if chance(40) { cuts = upTo(40) }
+        if chance(40) { drain = .milliseconds(100) + duration(2_000) }
         orders = Int64(chance(25) ? 100 + upTo(400) : 5 + upTo(55))
         batch = orders > 60 ? "10-20" : one(of: ["1-5", "1-1", "10-20"])
         interval = one(of: ["1-5", "0.1-1", "0-0"])
@@ -118,7 +121,7 @@ struct Scenario: Sendable {
                     case 15: .leader(of: one(of: PipelineQueue.allCases), to: node)
                     case 16: .alarm(duration(20_000))
                     case 17: .closedByOperator
-                    default: .poison(one(of: PipelineExchange.allCases))
+                    default: .poison(one(of: PipelineExchange.allCases), Int(1 + upTo(5)))
                     }
                 faults.append(Fault(at: moment, kind: kind))
                 moment += duration(chance(60) ? 20 : 1_000)
@@ -135,7 +138,7 @@ extension Scenario: CustomStringConvertible {
                 + "\(isPieced ? "in pieces" : "whole"), window \(window), heartbeat \(heartbeat), \(syncTime) to disk, "
                 + "\(cuts) of 100 connections break",
             "\(orders) orders, \(batch) at once, every \(interval) s, speed \(speed), gateway unavailable "
-                + "\(gatewayFailures), late \(gatewayLateness)",
+                + "\(gatewayFailures), late \(gatewayLateness), drain \(drain)",
         ]
         for (number, service) in services.enumerated() {
             lines.append(

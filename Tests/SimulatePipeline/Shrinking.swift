@@ -46,6 +46,7 @@ struct Shrinking {
         if scenario.cuts > 0 { add { $0.cuts = 0 } }
         if scenario.isPieced { add { $0.isPieced = false } }
         if scenario.syncTime > .zero { add { $0.syncTime = .zero } }
+        if scenario.drain < .seconds(25) { add { $0.drain = .seconds(25) } }
         if scenario.gatewayFailures != "0" { add { $0.gatewayFailures = "0" } }
         if scenario.gatewayLateness != "0" { add { $0.gatewayLateness = "0" } }
         for (index, service) in scenario.services.enumerated() {

@@ -1,9 +1,10 @@
+import ActorBus
 import ArgumentParser
 import Glibc
 
 /// Searches for faults of the pipeline: its four services on a simulated broker, killed and started again at any moment, while
 /// network and broker fail, in virtual time. Each seed is a run of its own, and the same seed gives the same run.
-@main struct SimulatePipeline: ParsableCommand {
+@main struct SimulatePipeline: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate-pipeline",
         abstract: "Runs the order pipeline while everything around it fails, and checks what must hold.")
@@ -11,25 +12,35 @@ import Glibc
     @Option(help: "How many seeds are run.") var seeds: UInt64 = 200
     @Option(help: "The first seed.") var start: UInt64 = 1
     @Option(help: "Begins no further seed after so many seconds.") var seconds: Int64?
+    @Option(help: "How many seeds are run side by side.") var jobs = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     @Option(help: "Runs this seed alone, and prints its whole story.") var replay: UInt64?
 
     @Option(help: "Takes away from this seed's run whatever can go while it still fails, and prints what is left.")
     var shrink: UInt64?
 
-    func run() throws {
+    func run() async throws {
         if let replay { return try tell(Scenario(seed: replay)) }
         if let shrink { return try self.shrink(shrink) }
         let clock = ContinuousClock()
         let began = clock.now
         var sum = Sum()
-        for offset in 0..<seeds {
-            if let seconds, began.duration(to: clock.now) >= .seconds(seconds) { break }
-            let seed = start &+ offset
-            let report = try Run.of(Scenario(seed: seed))
-            sum.add(report)
-            guard !report.findings.isEmpty else { continue }
-            print("seed \(seed): \(report.findings.prefix(3).joined(separator: "\n    "))")
-            fflush(nil)
+        try await withThrowingTaskGroup(of: (seed: UInt64, report: Run.Report).self) { group in
+            var next: UInt64 = 0
+            func begin() throws {
+                if next == seeds || seconds.map({ began.duration(to: clock.now) >= .seconds($0) }) == true { return }
+                let seed = start &+ next
+                next += 1
+                let thread = try BlockingThread(name: "search")
+                group.addTask(executorPreference: thread) { (seed, try Run.of(Scenario(seed: seed))) }
+            }
+            for _ in 0..<jobs { try begin() }
+            while let (seed, report) = try await group.next() {
+                try begin()
+                sum.add(report)
+                guard !report.findings.isEmpty else { continue }
+                print("seed \(seed): \(report.findings.prefix(3).joined(separator: "\n    "))")
+                fflush(nil)
+            }
         }
         print(sum.text(after: began.duration(to: clock.now)))
         if sum.failed > 0 { throw ExitCode.failure }

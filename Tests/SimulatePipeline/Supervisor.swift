@@ -93,7 +93,7 @@ final class Supervisor: @unchecked Sendable {
         broker.world = world
         broker.heartbeat = run.scenario.heartbeat
         let context = ServiceContext(
-            plan.kind, topology: run.topology, drain: DrainTime(.seconds(25), in: world),
+            plan.kind, topology: run.topology, drain: DrainTime(run.scenario.drain, in: world),
             observer: PipelineObserver { [run] in run.orders.note($0) }, logger: run.logger(name), in: world)
         health = context.health
         if plan.kind == .generator {
