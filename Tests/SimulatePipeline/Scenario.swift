@@ -88,7 +88,7 @@ struct Scenario: Sendable {
         orders = Int64(chance(25) ? 100 + upTo(400) : 5 + upTo(55))
         batch = orders > 60 ? "10-20" : one(of: ["1-5", "1-1", "10-20"])
         interval = one(of: ["1-5", "0.1-1", "0-0"])
-        speed = orders > 60 ? "max" : one(of: ["1", "10", "max"])
+        speed = orders > 60 ? "max" : one(of: ["1", "1", "10", "max"])
         if chance(30) { gatewayFailures = one(of: ["0.1", "0.4"]) }
         if chance(30) { gatewayLateness = "0.1" }
         services = []
@@ -111,7 +111,7 @@ struct Scenario: Sendable {
                     switch upTo(19) {
                     case 0...8:
                         .signal(
-                            one(of: [.kill, .kill, .terminate, .powerOff]),
+                            one(of: [.kill, .kill, .terminate, .terminate, .powerOff]),
                             service: Int(upTo(UInt64(services.count) - 1)),
                             steps: Int(upTo(1 << upTo(11))), pause: duration(chance(50) ? 100 : 10_000))
                     case 9, 10: .reset(node: node)
