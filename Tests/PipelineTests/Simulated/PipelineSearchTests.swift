@@ -5,8 +5,8 @@ import Testing
 
 @testable import simulate_pipeline
 
-/// A little of what `make simulate-pipeline` does at length.
-@Suite(.timeLimit(.minutes(5))) struct PipelineSearchTests {
+/// A little of what `make simulate-pipeline` does at length; one run at a time, as each keeps a processor busy.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct PipelineSearchTests {
     @Test(arguments: [1, 7] as [UInt64]) func `nothing is found`(from start: UInt64) async throws {
         for seed in start..<start + 6 {
             let report = try await outcome(of: Scenario(seed: seed))
