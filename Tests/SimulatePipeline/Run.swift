@@ -60,6 +60,8 @@ final class Run: @unchecked Sendable {
     /// - Throws: where there is no room for the state folder.
     static func of(_ scenario: Scenario, tellsStory: Bool = false, sabotage: Sabotage? = nil) throws -> Report {
         let run = try Run(scenario, tellsStory: tellsStory, sabotage: sabotage)
+        // They hold the run, with all that the broker remembers.
+        defer { run.supervisors = [] }
         run.setUp()
         do {
             try run.simulated.runHere(limit: .seconds(4 * 3_600)) { try await run.live() }
