@@ -50,7 +50,7 @@ extension AMQPConnection {
                 continue
             }
             channel.isExpendable = true
-            while channel.closed == nil, let part = rest.popFirst() {
+            while channel.isOpen, let part = rest.popFirst() {
                 do {
                     if let end, world.now >= end {
                         throw AMQPError(.timedOut, "\(part.name) had to wait for others that took too long")

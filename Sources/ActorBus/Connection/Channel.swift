@@ -31,6 +31,8 @@ final class Channel {
     var user: (any ChannelUser)?
     /// Set once it is closed; every later call throws it, and what still comes for it is dropped.
     private(set) var closed: AMQPError?
+    /// By pattern: `closed == nil` would copy and compare whole errors, several times a message.
+    var isOpen: Bool { if case .none = closed { true } else { false } }
     /// Whether our channel.close is under way.
     var isClosing = false
     /// Whether a reply that does not come in time costs only the channel: a queue whose node has just died can keep its
@@ -63,7 +65,7 @@ final class Channel {
 
     /// Handles a method that belongs to the channel. Throws ``AMQPError/Code/protocolViolation``.
     func receive(_ method: IncomingMethod) throws(AMQPError) {
-        guard closed == nil else { return }
+        guard isOpen else { return }
         guard content == nil else { throw AMQPError(.protocolViolation, "a method in the middle of a message") }
         switch method {
         case .basicDeliver(let header): content = .delivery(header)
@@ -91,8 +93,8 @@ final class Channel {
     func receiveHeader(
         bodySize: UInt64, properties: MessageProperties, headersFault: String?, storage: BodyStorage
     ) throws(AMQPError) {
-        guard closed == nil else { return }
-        guard let content, self.properties == nil else {
+        guard isOpen else { return }
+        guard content != nil, self.properties == nil else {
             throw AMQPError(.protocolViolation, "a content header that no message was announced for")
         }
         guard bodySize <= Self.largestBody else {
@@ -102,7 +104,7 @@ final class Channel {
         self.headersFault = headersFault
         let size = Int64(bodySize)
         body =
-            if case .return = content {
+            if case .return? = content {
                 IncomingBody(size: size, storage: .forReturns)
             } else {
                 IncomingBody(size: size, storage: storage)
@@ -112,7 +114,7 @@ final class Channel {
 
     /// Handles a piece of a body. Throws ``AMQPError/Code/protocolViolation``.
     func receiveBody(_ bytes: UnsafeRawBufferPointer) throws(AMQPError) {
-        guard closed == nil else { return }
+        guard isOpen else { return }
         guard properties != nil, unsafe body.append(bytes) else {
             throw AMQPError(.protocolViolation, "more of a body than its header announced")
         }
@@ -121,7 +123,7 @@ final class Channel {
 
     /// Ends the channel: whoever waits for a reply is told, and so is its user.
     func close(_ error: AMQPError) {
-        guard closed == nil else { return }
+        guard isOpen else { return }
         closed = error
         (content, properties, body) = (nil, nil, IncomingBody())
         while let waiter = awaited.popFirst() { waiter.reply.resume(throwing: error) }

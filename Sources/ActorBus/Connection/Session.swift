@@ -200,7 +200,7 @@ final class Session {
 
     /// Closes a channel and waits until the broker has done so, which it does after all it was sent before.
     func close(_ channel: Channel, timeout: Duration? = nil) async throws {
-        guard channel.closed == nil, !channel.isClosing, failure == nil else { return }
+        guard channel.isOpen, !channel.isClosing, failure == nil else { return }
         _ = try await call(.channelClose(replyCode: 200, replyText: "done"), on: channel, timeout: timeout)
         forget(channel, AMQPError(.connectionClosed, "the channel was closed"))
     }
@@ -528,14 +528,14 @@ final class Session {
             let error = AMQPError(closing: reason, of: "a channel")
             // When both sides close at once each answers the other, and the number is free only then.
             if channel.isClosing { channel.failAllButLast(error) } else { forget(channel, error) }
-        case .channelCloseOk where channel.closed != nil: free(channel)
+        case .channelCloseOk where !channel.isOpen: free(channel)
         // Behind our channel.close the answer would find no channel.
         case .channelFlow where channel.isClosing: break
         case .channelFlow(let active): try send(.channelFlowOk(active: active), on: channel)
         case .basicCancel(let consumerTag, let noWait):
             // Before what the user does about it, which may be to consume again. Older brokers want no answer, say so, and
             // take none.
-            if !noWait, !channel.isClosing, channel.closed == nil {
+            if !noWait, !channel.isClosing, channel.isOpen {
                 try send(.basicCancelOk(consumerTag: consumerTag), on: channel)
             }
             try channel.receive(method)

@@ -89,7 +89,7 @@ extension AMQPConnection {
             consumer.giveBack(consumer.mailbox.fail(error))
             for waiter in takeRegistrations(of: consumer) { waiter.resume(throwing: error) }
         case .cancel:
-            guard let session, let channel = consumer.channel, channel.closed == nil, !channel.isClosing else { return }
+            guard let session, let channel = consumer.channel, channel.isOpen, !channel.isClosing else { return }
             do {
                 // Ahead of the frames that give the unread back, or the broker would hand them to us again.
                 try session.send(.basicCancel(consumerTag: consumer.consumerTag), on: channel)
@@ -97,7 +97,7 @@ extension AMQPConnection {
                 logger.debug("the consumer of '\(consumer.queue)' could not be cancelled at the broker: \(error)")
             }
         case .closeChannel:
-            guard let session, let channel = consumer.channel, channel.closed == nil else {
+            guard let session, let channel = consumer.channel, channel.isOpen else {
                 return handle(.channelClosed, of: consumer)
             }
             consumer.closure = world.task {
