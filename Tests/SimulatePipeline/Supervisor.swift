@@ -14,7 +14,6 @@ final class Supervisor: @unchecked Sendable {
     private var health: ServiceHealth?
     /// From the end of the process to the next start.
     private var pause = Duration.seconds(1)
-    private var isAskedToEnd = false
     /// Whether it ends for good.
     private var isStopping = false
     /// Whether it has done all that it was to do.
@@ -33,14 +32,13 @@ final class Supervisor: @unchecked Sendable {
     func supervise() async throws {
         while !isStopping {
             if plan.kind == .generator { try run.orders.recover(run) }
-            isAskedToEnd = false
             let process = simulated.start(name) { [self] in try await serve(in: $0) }
             self.process = process
             let end = await process.end()
             self.process = nil
             health = nil
-            judge(end)
-            if plan.kind == .generator, case .exited(nil) = end, !isAskedToEnd {
+            judge(end, wasTold: process.isTerminating)
+            if plan.kind == .generator, case .exited(nil) = end, !process.isTerminating {
                 isDone = true
                 return
             }
@@ -49,24 +47,25 @@ final class Supervisor: @unchecked Sendable {
     }
 
     /// What an operator may see of the end of a process.
-    private func judge(_ end: SimulatedProcess.End) {
+    ///
+    /// - Parameter wasTold: whether it was told to end.
+    private func judge(_ end: SimulatedProcess.End, wasTold: Bool) {
         switch end {
         case .killed:
             kills += 1
             if plan.kind == .generator { run.orders.wasKilled = true }
         case .exited(nil):
-            if plan.kind != .generator, !isAskedToEnd { run.find("\(name) ended by itself") }
+            if plan.kind != .generator, !wasTold { run.find("\(name) ended by itself") }
         case .exited(let error?):
             let code = (error as? AMQPError)?.code
             // Without a broker for a minute a process gives up; and what is in hand needs one.
-            let isExpected = code == .brokerUnreachable || code == .drainTimedOut && isAskedToEnd
+            let isExpected = code == .brokerUnreachable || code == .drainTimedOut && wasTold
             if !isExpected || run.isSettled { run.find("\(name) ended: \(error)") }
         }
     }
 
     func befall(_ signal: SimulatedProcess.Signal, steps: Int, pause: Duration) {
         self.pause = pause
-        if signal == .terminate { isAskedToEnd = true }
         process?.send(signal, afterSteps: steps)
     }
 
@@ -82,7 +81,6 @@ final class Supervisor: @unchecked Sendable {
 
     func stop() {
         isStopping = true
-        isAskedToEnd = true
         process?.send(.terminate)
     }
 

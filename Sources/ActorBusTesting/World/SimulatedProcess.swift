@@ -38,6 +38,8 @@ public final class SimulatedProcess: @unchecked Sendable {
     public var name: String { executor.name }
     private let simulated: SimulatedWorld
     private let executor: ProcessExecutor
+    /// Whether it was told to end.
+    public private(set) var isTerminating = false
     private var main: Task<Void, Never>?
     private var ending: End?
     private var waiters: [CheckedContinuation<End, Never>] = []
@@ -76,7 +78,9 @@ public final class SimulatedProcess: @unchecked Sendable {
         guard isRunning else { return }
         simulated.tell("process '\(name)' gets \(signal)")
         switch signal {
-        case .terminate: main?.cancel()
+        case .terminate:
+            isTerminating = true
+            main?.cancel()
         case .kill: kill(.reset)
         case .powerOff: kill(.silence)
         }
