@@ -45,7 +45,7 @@ extension EndToEnd {
                 #expect(well.code == 0, "\(doctor.report)")
                 #expect(try await VirtualHost(of: broker).depths(of: ["payment_processor_queue"]).values.first == 5)
             }
-            try await broker.stop()
+            await broker.stop()
         }
     }
 }

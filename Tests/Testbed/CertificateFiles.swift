@@ -60,7 +60,7 @@ public struct CertificateFiles: Sendable {
     }
 
     /// Removed at the end of the process.
-    private static let folder = Result { () throws(Failure) -> String in
+    private static let folder: Result<String, Failure> = Result { () throws(Failure) -> String in
         var template = Array("/tmp/actorbus-certificates-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw Failure(description: "no folder: errno \(errno)") }
         atexit {
