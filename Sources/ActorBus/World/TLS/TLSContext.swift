@@ -5,11 +5,15 @@ internal import COpenSSL
 @safe final class TLSContext {
     private let context: OpaquePointer
 
+    /// OpenSSL, without its own clean-up at the end of a process: that would take its state from connections on other
+    /// threads.
+    private static let isReady = unsafe OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_ATEXIT), nil) == 1
+
     /// Throws ``AMQPError/Code/tlsFailed`` for files that cannot be used.
     init(_ configuration: TLSConfiguration) throws(AMQPError) {
         TLSFault.forget()
-        guard let context = unsafe SSL_CTX_new(TLS_client_method()) else {
-            throw AMQPError(.systemResource, "OpenSSL has no memory: \(TLSFault.words)")
+        guard Self.isReady, let context = unsafe SSL_CTX_new(TLS_client_method()) else {
+            throw AMQPError(.systemResource, "OpenSSL cannot be used: \(TLSFault.words)")
         }
         unsafe self.context = unsafe context
         // Nothing older is safe (RFC 8996).
