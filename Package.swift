@@ -47,7 +47,7 @@ let package = Package(
         ),
         .systemLibrary(
             name: "COpenSSL",
-            pkgConfig: "libcrypto",
+            pkgConfig: "openssl",
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]
         ),
         .target(
@@ -108,7 +108,11 @@ let package = Package(
         // What the tests share: logs that are shown on failure, and how RabbitMQ's versions differ.
         .target(
             name: "Testbed",
-            dependencies: ["LocalBroker", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "LocalBroker",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
             path: "Tests/Testbed",
             swiftSettings: strict
         ),
@@ -136,7 +140,11 @@ let package = Package(
         ),
         .testTarget(
             name: "ActorBusTests",
-            dependencies: ["ActorBus", "LocalBroker", "Testbed", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "ActorBus", "LocalBroker", "Testbed",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(

@@ -2,7 +2,10 @@
 
 // The digest's own calls, which need no memory and no provider and so cannot fail; OpenSSL 3 deprecates them in favour of ones that can.
 #define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/err.h>
 #include <openssl/sha.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 typedef struct { SHA256_CTX context; } actorbus_sha256;
 
@@ -15,3 +18,15 @@ static inline void actorbus_sha256_add(actorbus_sha256 *digest, const void *byte
 static inline void actorbus_sha256_end(actorbus_sha256 *digest, unsigned char *result) {
     (void)SHA256_Final(result, &digest->context);
 }
+
+// Macros, which Swift cannot import.
+
+static inline int actorbus_tls_set_least_version(SSL_CTX *context, int version) { return SSL_CTX_set_min_proto_version(context, version); }
+
+static inline void actorbus_tls_write_in_parts(SSL *session) {
+    (void)SSL_set_mode(session, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+}
+
+static inline int actorbus_tls_name_server(SSL *session, const char *name) { return (int)SSL_set_tlsext_host_name(session, name); }
+
+static inline void actorbus_tls_empty_is_no_end(BIO *memory) { (void)BIO_set_mem_eof_return(memory, -1); }

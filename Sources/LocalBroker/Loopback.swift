@@ -28,7 +28,7 @@ package enum Loopback {
     }
 
     /// Whether something accepts connections on the port.
-    static func accepts(_ port: UInt16) async throws -> Bool {
+    package static func accepts(_ port: UInt16) async throws -> Bool {
         guard let socket = connection(to: port) else { return false }
         defer { close(socket) }
         return try await isReady(socket, for: POLLOUT, within: .seconds(1)) && pendingError(of: socket) == 0

@@ -93,7 +93,7 @@ extension AMQPConnection {
     /// The session for a step, which may be lost before the step begins.
     private var liveSession: Session {
         get throws(AMQPError) {
-            guard let session else { throw AMQPError(.connectionLost, "the connection was lost again") }
+            guard let session else { throw machine.lost ?? AMQPError(.connectionLost, "the connection was lost again") }
             return session
         }
     }

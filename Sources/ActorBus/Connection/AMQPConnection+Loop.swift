@@ -8,7 +8,7 @@ extension AMQPConnection: ThreadLoop {
     func takeTurn() -> PollInterest {
         let now = world.now
         // After a pause of our own, what the broker sent meanwhile is still unread.
-        if let session, session.isSilent(now: now) { takeIn() }
+        if let session, session.hasUnread || session.isSilent(now: now) { takeIn() }
         let commandsDue = inbox.takeDue(into: &commands, now: now)
         carryOutTaken(now: now)
         if let due = alarms.next, now >= due { ring(now: now) }
@@ -39,6 +39,7 @@ extension AMQPConnection: ThreadLoop {
         }
         var interest = session.interest
         interest.deadline = .earlier(interest.deadline, ownDeadline)
+        if session.hasUnread { interest.deadline = now }
         // The socket took everything, so there is room for more at once.
         if !interest.wantsWrite, session.blocked == nil, publishers.values.contains(where: { $0.wantsToPump(now: now) })
         {

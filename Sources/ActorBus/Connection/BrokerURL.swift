@@ -19,12 +19,11 @@ public struct BrokerURL: Sendable, Equatable {
     public var channelMax: UInt16?
     /// From `?frame_max=`, in bytes; 0 is no limit.
     public var frameMax: UInt32?
-    /// From `?auth_mechanism=`, as they stand there.
-    public var authMechanisms: [String] = []
-    /// The parameters of the query that are about TLS, by name.
-    public var tlsParameters: [String] = []
-    /// Whether it is an `amqps` URL.
-    public var isTLS: Bool
+    /// From `?auth_mechanism=`: the first that is known.
+    public var loginMechanism: LoginMechanism?
+    /// Of an `amqps` URL, with what `?cacertfile=`, `?certfile=`, `?keyfile=`, `?password=` (the key's),
+    /// `?server_name_indication=` and `?verify=` say; nil for plain `amqp`.
+    public var tls: TLSConfiguration?
     /// What was not taken, in sentences for a log, without a password.
     public var warnings: [String] = []
 
@@ -39,10 +38,9 @@ public struct BrokerURL: Sendable, Equatable {
         var rest: Substring
         // Schemes have no case (RFC 3986, section 3.1).
         if text.prefix("amqp://".count).lowercased() == "amqp://" {
-            isTLS = false
             rest = text.dropFirst("amqp://".count)
         } else if text.prefix("amqps://".count).lowercased() == "amqps://" {
-            isTLS = true
+            tls = TLSConfiguration()
             rest = text.dropFirst("amqps://".count)
         } else {
             throw Self.unreadable("it does not begin with amqp:// or amqps://")
@@ -79,7 +77,7 @@ public struct BrokerURL: Sendable, Equatable {
             }
             guard user?.isEmpty == false else { throw Self.unreadable("its user is empty") }
         }
-        endpoints = try Self.endpoints(rest, defaultPort: isTLS ? 5671 : 5672)
+        endpoints = try Self.endpoints(rest, defaultPort: tls == nil ? 5672 : 5671)
         try read(query: query)
     }
 
@@ -136,6 +134,7 @@ public struct BrokerURL: Sendable, Equatable {
     private mutating func read(query: Substring) throws(AMQPError) {
         // It may be the rest of a password, and must not be shown then.
         guard !query.contains("@") else { throw Self.unreadable("it has a '@' behind a '?'; write %3F in a password") }
+        var files = (certificate: String?.none, key: String?.none, password: String?.none)
         for pair in query.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let value = parts.count == 2 ? parts[1] : ""
@@ -164,13 +163,50 @@ public struct BrokerURL: Sendable, Equatable {
                     throw Self.unreadable("frame_max is no number of bytes, which is 0 or from 4096 on")
                 }
                 frameMax = most
-            case "auth_mechanism": authMechanisms.append(try Self.decoded(value, "auth_mechanism"))
-            case "verify", "fail_if_no_peer_cert", "cacertfile", "certfile", "keyfile", "password",
-                "server_name_indication", "depth":
-                tlsParameters.append(String(parts[0]))
+            case "auth_mechanism":
+                guard let mechanism = LoginMechanism(name: try Self.decoded(value, "auth_mechanism")) else {
+                    warnings.append("an auth_mechanism of the AMQP URL is not known; plain, amqplain and external are")
+                    continue
+                }
+                if loginMechanism == nil { loginMechanism = mechanism }
+            case "cacertfile", "certfile", "keyfile", "password", "server_name_indication", "verify":
+                let text = try Self.decoded(value, "parameter '\(parts[0])'")
+                guard tls != nil else {
+                    warnings.append("the parameter '\(parts[0])' of the AMQP URL has no effect without amqps://")
+                    continue
+                }
+                switch parts[0] {
+                case "cacertfile": tls?.trust = .authorities(file: text)
+                case "certfile": files.certificate = text
+                case "keyfile": files.key = text
+                case "password": files.password = text
+                case "server_name_indication": tls?.serverName = text
+                default: try verify(text)
+                }
+            case "fail_if_no_peer_cert", "depth":
+                warnings.append("the parameter '\(parts[0])' of the AMQP URL has no effect here")
             default:
                 warnings.append("the parameter \(Self.shown(parts[0])) of the AMQP URL is not known and has no effect")
             }
+        }
+        guard let certificate = files.certificate else {
+            if files.key != nil { throw Self.unreadable("it has a keyfile, and no certfile that the key would be of") }
+            return
+        }
+        // As in Erlang, where a file may hold both.
+        tls?.identity = .init(
+            certificateFile: certificate, keyFile: files.key ?? certificate, keyPassword: files.password)
+    }
+
+    private mutating func verify(_ text: String) throws(AMQPError) {
+        switch text {
+        case "verify_peer": break
+        case "verify_none":
+            tls?.dangerouslyAcceptsAnyCertificate = true
+            warnings.append(
+                "verify=verify_none in the AMQP URL accepts any certificate of anybody: whoever is on the way can read the "
+                    + "password and every message")
+        default: throw Self.unreadable("verify is neither verify_peer nor verify_none")
         }
     }
 
@@ -187,7 +223,7 @@ public struct BrokerURL: Sendable, Equatable {
         text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Number(text) : nil
     }
 
-    private static func decoded(_ text: Substring, _ part: StaticString) throws(AMQPError) -> String {
+    private static func decoded(_ text: Substring, _ part: String) throws(AMQPError) -> String {
         var bytes: [UInt8] = []
         var rest = Substring(text).utf8
         while let byte = rest.popFirst() {
@@ -222,42 +258,24 @@ extension BrokerURL: CustomStringConvertible, CustomReflectable {
     public var description: String {
         let credentials = user.map { "\($0)@" } ?? ""
         return
-            "\(isTLS ? "amqps" : "amqp")://\(credentials)\(endpoints.map(\.description).joined(separator: ","))/\(virtualHost ?? "")"
+            "\(tls == nil ? "amqp" : "amqps")://\(credentials)\(endpoints.map(\.description).joined(separator: ","))/\(virtualHost ?? "")"
     }
 
     /// Nothing but the description, so that `dump` shows no password either.
     public var customMirror: Mirror { Mirror(self, children: ["url": description]) }
 }
 
-extension BrokerURL {
-    /// Throws ``AMQPError/Code/unsupported`` for what this version does not do: TLS, and any login but PLAIN.
-    public func checkSupported() throws(AMQPError) {
-        guard !isTLS, tlsParameters.isEmpty else {
-            let what = isTLS ? "amqps://" : tlsParameters.map { "the parameter '\($0)'" }.joined(separator: ", ")
-            throw AMQPError(
-                .unsupported, "TLS is not yet available (\(what) in the AMQP URL)",
-                remedy: "use amqp:// without it, on a trusted network")
-        }
-        guard authMechanisms.isEmpty || authMechanisms.contains(where: { $0.uppercased() == "PLAIN" }) else {
-            throw AMQPError(
-                .unsupported, "the auth_mechanism of the AMQP URL is not available; PLAIN is",
-                remedy: "leave it out, or write auth_mechanism=plain")
-        }
-    }
-}
-
 extension ConnectionConfiguration {
     /// The configuration that a URL states; what it leaves out is RabbitMQ's default (guest, guest, `/`). A parameter that
     /// is not known has no effect; ``BrokerURL/warnings`` names it.
     ///
-    /// Throws ``AMQPError/Code/invalidConfiguration``, and `unsupported` for TLS and any login but PLAIN.
+    /// Throws ``AMQPError/Code/invalidConfiguration``.
     public init(url: String) throws(AMQPError) {
         try self.init(url: BrokerURL(url))
     }
 
     /// The same of a URL that was read already.
-    public init(url: BrokerURL) throws(AMQPError) {
-        try url.checkSupported()
+    public init(url: BrokerURL) {
         self.init(endpoints: url.endpoints)
         if let user = url.user { self.user = user }
         if let password = url.password { self.password = password }
@@ -266,5 +284,7 @@ extension ConnectionConfiguration {
         if let connectTimeout = url.connectTimeout { self.connectTimeout = connectTimeout }
         if let channelMax = url.channelMax, channelMax > 0 { self.channelMax = channelMax }
         if let frameMax = url.frameMax, frameMax > 0 { self.frameMax = frameMax }
+        if let loginMechanism = url.loginMechanism { self.loginMechanism = loginMechanism }
+        tls = url.tls
     }
 }

@@ -34,6 +34,10 @@ public struct ConnectionConfiguration: Sendable {
     /// reached.
     public var passwordSource: (@Sendable () async throws -> String)?
     public var virtualHost: String
+    /// How user and password are shown to the broker.
+    public var loginMechanism = LoginMechanism.plain
+    /// How the connection is encrypted; nil for not at all.
+    public var tls: TLSConfiguration?
     /// What is asked for; the lower of the two sides' values holds, and a peer that is silent for twice as long is
     /// taken for dead. Zero turns heartbeats off, and with them the detection of a frozen peer.
     public var heartbeat: Duration = .seconds(30)
@@ -95,7 +99,7 @@ extension ConnectionConfiguration: CustomStringConvertible, CustomReflectable {
     /// The configuration as a URL, without the password.
     public var description: String {
         let hosts = endpoints.map(\.description).joined(separator: ",")
-        return "amqp://\(user)@\(hosts)/\(virtualHost == "/" ? "" : virtualHost)"
+        return "\(tls == nil ? "amqp" : "amqps")://\(user)@\(hosts)/\(virtualHost == "/" ? "" : virtualHost)"
     }
 }
 

@@ -147,6 +147,14 @@ struct ConnectionMachine {
         }
     }
 
+    /// How the present attempt lost what it had reached, before its step could notice; nil while it has not.
+    var lost: AMQPError? {
+        switch state {
+        case .connecting(let attempt), .loggingIn(let attempt), .restoring(let attempt): attempt.lost
+        default: nil
+        }
+    }
+
     mutating func handle(_ event: Event, at moment: Moment) -> [Action] {
         switch (state, event) {
         case (.new, .begin): return begin(.first(attempt: 1))

@@ -1,5 +1,5 @@
 extension ConnectionConfiguration {
-    /// The method that logs in (AMQP 0-9-1, connection.start-ok; SASL PLAIN, RFC 4616).
+    /// The method that logs in (AMQP 0-9-1, connection.start-ok).
     func login(password: String) -> OutgoingMethod {
         .connectionStartOk(
             clientProperties: [
@@ -9,7 +9,22 @@ extension ConnectionConfiguration {
                     "connection.blocked": true, "authentication_failure_close": true,
                     "exchange_exchange_bindings": true,
                 ]),
-            ], mechanism: "PLAIN", response: [0] + Array(user.utf8) + [0] + Array(password.utf8))
+            ], mechanism: loginMechanism.name, response: loginResponse(password: password))
+    }
+
+    private func loginResponse(password: String) -> [UInt8] {
+        switch loginMechanism {
+        case .plain: [0] + Array(user.utf8) + [0] + Array(password.utf8)
+        // A field table without its length (AMQP 0-9-1 section 4.2.5.5).
+        case .amqplain: Self.entry("LOGIN", user) + Self.entry("PASSWORD", password)
+        case .external: []
+        }
+    }
+
+    private static func entry(_ key: String, _ text: String) -> [UInt8] {
+        let length = UInt32(clamping: text.utf8.count)
+        let size = stride(from: 24, through: 0, by: -8).map { UInt8(truncatingIfNeeded: length >> UInt32($0)) }
+        return [UInt8(clamping: key.utf8.count)] + Array(key.utf8) + [UInt8(ascii: "S")] + size + Array(text.utf8)
     }
 
     /// Checks that user and password can be sent to a broker at all. Connecting does the same before anything is sent.
@@ -20,7 +35,8 @@ extension ConnectionConfiguration {
     public func checkLogin() throws(AMQPError) { try checkLogin(password: password) }
 
     func checkLogin(password: String) throws(AMQPError) {
-        for (part, text) in [("user", user), ("password", password)] where text.utf8.contains(0) {
+        for (part, text) in [("user", user), ("password", password)]
+        where loginMechanism == .plain && text.utf8.contains(0) {
             throw AMQPError(.invalidConfiguration, "the \(part) has a NUL in it, which a login cannot carry")
         }
         // A frame's head and end are 8 bytes.

@@ -21,7 +21,8 @@ enum Outlook: Equatable {
     /// The broker refuses what is asked of it: a right is missing, or something exists and is different. Final at the
     /// first connection. Later it may still pass (definitions that are imported again), so it has to last.
     case refused
-    /// The broker does not let this user in. Final at the first connection; later users and virtual hosts may come back.
+    /// The broker does not let this user in, or is not one to be trusted. Final at the first connection; later users and
+    /// virtual hosts may come back, and certificates be renewed.
     case notLetIn
     /// Nothing that a broker could mend: a configuration that cannot be used, no thread or socket to be had.
     case ours
@@ -43,7 +44,7 @@ extension AMQPError {
         switch code {
         case .accessRefused: .refused
         case .preconditionFailed: isInequivalent ? .refused : .passing
-        case .loginRefused, .virtualHostRefused: .notLetIn
+        case .loginRefused, .virtualHostRefused, .tlsFailed: .notLetIn
         case .invalidConfiguration, .unsupported, .invalidMessage, .systemResource: .ours
         default: .passing
         }
@@ -92,7 +93,7 @@ struct FailedAttempt: Equatable {
         let answered = failures.map { $0.error }.first { $0.replyCode != nil }
         return AMQPError(
             .brokerUnreachable, words.joined(separator: ", "), replyCode: answered?.replyCode,
-            replyText: answered?.replyText, remedy: answered?.remedy, cause: answered?.code)
+            replyText: answered?.replyText, remedy: (answered ?? failures.last?.error)?.remedy, cause: answered?.code)
     }
 }
 

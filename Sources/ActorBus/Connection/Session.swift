@@ -70,7 +70,9 @@ final class Session {
         channelMax = max(1, configuration.channelMax)
         frameMax = min(Self.largestFrame, Int(clamping: configuration.frameMax))
         world = configuration.world
-        transport = try world.surroundings.connect(to: address, Liveness(configuration))
+        let stream = try world.surroundings.connect(to: address, Liveness(configuration))
+        transport =
+            if let tls = configuration.tls { try TLSStream(over: stream, tls, host: endpoint.host) } else { stream }
         let now = world.now
         heartbeat = HeartbeatMonitor(interval: nil, now: now)
         loginDeadline = now + configuration.connectTimeout
@@ -98,17 +100,27 @@ final class Session {
     /// ``AMQPError``.
     func logIn(password: String) async throws {
         let deadline = loginDeadline
-        let start = try await reply(on: control, deadline: deadline) { sendBuffer.appendProtocolHeader() }
+        let start: IncomingMethod
+        do {
+            start = try await reply(on: control, deadline: deadline) { sendBuffer.appendProtocolHeader() }
+        } catch let error as AMQPError where error.code == .connectionLost && configuration.tls == nil {
+            // RabbitMQ's TLS port does not answer what is no TLS.
+            throw AMQPError(
+                .connectionLost, error.message,
+                remedy:
+                    "check that the broker runs and that host and port are right, and use amqps:// where it speaks TLS")
+        }
         guard case .connectionStart(let mechanisms, let properties) = start else {
             throw unexpected("connection.start")
         }
         if case .string(let product)? = properties["product"], case .string(let version)? = properties["version"] {
             serverName = "\(product) \(version)"
         }
-        guard mechanisms.split(separator: " ").contains("PLAIN") else {
+        let mechanism = configuration.loginMechanism.name
+        guard mechanisms.split(separator: " ").contains(mechanism[...]) else {
             throw AMQPError(
-                .loginRefused, "the broker at \(endpoint) offers \(mechanisms), and not PLAIN",
-                remedy: "allow PLAIN in the broker's auth_mechanisms")
+                .loginRefused, "the broker at \(endpoint) offers \(mechanisms), and not \(mechanism)",
+                remedy: "allow \(mechanism) in the broker's auth_mechanisms")
         }
         let tune: IncomingMethod
         do {
@@ -377,6 +389,9 @@ final class Session {
             descriptor: transport.descriptor,
             wantsWrite: transport.wantsWrite || !sendBuffer.isEmpty || !outgoing.isEmpty, deadline: deadline)
     }
+
+    /// Whether something is there to be taken in of which the descriptor does not tell.
+    var hasUnread: Bool { isConnected && transport.hasUnread }
 
     /// Whether the peer counts as dead, unless the socket has something unread.
     func isSilent(now: Instant) -> Bool { heartbeat.silenceDeadline.map { now >= $0 } ?? false }

@@ -17,6 +17,9 @@ public struct AMQPError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let brokerUnreachable = Code("broker unreachable")
         /// The broker refused the user name or the password (403 while logging in).
         public static let loginRefused = Code("login refused")
+        /// The broker's certificate is not accepted, or the client's is not; or a certificate or key cannot be read; or TLS is
+        /// not spoken at the port.
+        public static let tlsFailed = Code("TLS failed")
         /// The virtual host does not exist or the user may not enter it (530).
         public static let virtualHostRefused = Code("virtual host refused")
         /// The user, the virtual host or the node has as many connections as it may have (530).

@@ -81,10 +81,16 @@ internal import Glibc
                 .protocolViolation, "the broker does not speak AMQP 0-9-1",
                 remedy: "check the port, and that the broker is RabbitMQ")
         }
+        // A record of TLS begins with its type and the version 3.x (RFC 8446 section 5.1); here it is an alert.
+        if (20...23).contains(type), channel >> 8 == 3 {
+            throw AMQPError(
+                .protocolViolation, "the broker speaks TLS at this port",
+                remedy: "use amqps://, or RabbitMQ's port without TLS (5672 by default)")
+        }
         guard (1...3).contains(type) || type == UInt8(AMQP_FRAME_HEARTBEAT) else {
             throw AMQPError(
                 .protocolViolation, "a frame of the unknown type \(type)",
-                remedy: "check that the port is AMQP's, not TLS or HTTP")
+                remedy: "check that the port is AMQP's")
         }
         if type == UInt8(AMQP_FRAME_BODY), size > UInt32(frameMax - 8) {
             head += 7

@@ -9,10 +9,17 @@ package protocol Transport: ByteStream {
     /// Whether it has to write for reasons of its own: while it connects.
     var wantsWrite: Bool { get }
 
+    /// Whether it holds bytes, or an end, to be read, of which ``descriptor`` does not tell.
+    var hasUnread: Bool { get }
+
     /// Goes on to connect, once ``descriptor`` is ready; false while it takes more. Throws
     /// ``AMQPError/Code/connectionLost``.
     func finishConnecting() throws(AMQPError) -> Bool
 
     /// Ends the stream; what was written is still sent, as far as the network can. Nothing else is called afterwards.
     func close()
+}
+
+extension Transport {
+    package var hasUnread: Bool { false }
 }

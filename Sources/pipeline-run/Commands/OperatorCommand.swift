@@ -11,6 +11,7 @@ import Pipeline
 /// The flags of a command that only talks to the broker.
 struct BrokerOptions: ParsableArguments {
     @Option(Settings.amqpURL) var amqpURL: String?
+    @OptionGroup var tls: TLSOptions
     @Option(Settings.commandConnectAttempts) var connectAttempts: String?
     @Option(Settings.connectDelay) var connectDelay: String?
 }
@@ -74,7 +75,8 @@ struct BrokerAccess: Sendable {
         _ options: BrokerOptions, environment: [String: String] = ProcessEnvironment.variables(),
         readFile: @escaping BrokerSettings.FileReader = ProcessEnvironment.readFile
     ) throws(ConfigurationError) {
-        var settings = try BrokerSettings(url: options.amqpURL, environment: environment, readFile: readFile)
+        var settings = try BrokerSettings(
+            url: options.amqpURL, tls: options.tls, environment: environment, readFile: readFile)
         isNamed = settings.connection != nil
         var broker: ConnectionConfiguration
         if let named = settings.connection {

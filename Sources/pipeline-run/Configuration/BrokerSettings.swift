@@ -12,9 +12,10 @@ struct BrokerSettings {
     private(set) var origins: [Part: ConfigurationReport.Origin] = [:]
 
     enum Part: Sendable {
-        case hosts, user, password, virtualHost, heartbeat
+        case hosts, user, password, virtualHost, heartbeat, tls, login
     }
 
+    private let tls: TLSSettings
     private let environment: [String: String]
     private let readFile: FileReader
 
@@ -24,8 +25,9 @@ struct BrokerSettings {
 
     /// - Parameter url: the flag `--amqp-url`.
     init(
-        url: String?, environment: [String: String], readFile: @escaping FileReader
+        url: String?, tls: TLSOptions, environment: [String: String], readFile: @escaping FileReader
     ) throws(ConfigurationError) {
+        self.tls = try TLSSettings(tls, environment)
         self.environment = environment
         self.readFile = readFile
         let given = try Settings.amqpURL.resolve(flag: url, environment)
@@ -33,6 +35,8 @@ struct BrokerSettings {
             connection = try connection(url: text, origin: given.origin)
         } else if environment["RABBITMQ_HOST"] != nil || environment["RABBITMQ_PORT"] != nil {
             connection = try connectionOfVariables()
+        } else {
+            try self.tls.checkUnused()
         }
     }
 
@@ -48,19 +52,11 @@ struct BrokerSettings {
     ) throws(ConfigurationError) -> ConnectionConfiguration {
         let name = origin == .flag ? Settings.amqpURL.flag : Settings.amqpURL.environment
         let kind: ConfigurationError.Kind = origin == .flag ? .usage : .environment
-        if BrokerURL.trimmed(text).lowercased().hasPrefix("amqps:") { throw NotYetAvailable.error("amqps:// (TLS)") }
         let url: BrokerURL
         var connection: ConnectionConfiguration
         do {
             url = try BrokerURL(text)
-            if let parameter = url.tlsParameters.first {
-                throw NotYetAvailable.error("\(name): TLS, which the parameter '\(parameter)' is about,")
-            }
-            connection = try ConnectionConfiguration(url: url)
-        } catch let error as ConfigurationError {
-            throw error
-        } catch let error as AMQPError where error.code == .unsupported {
-            throw ConfigurationError(.environment, "\(name): \(error)")
+            connection = ConnectionConfiguration(url: url)
         } catch {
             throw ConfigurationError(kind, "\(name): \(error)")
         }
@@ -99,6 +95,8 @@ struct BrokerSettings {
         } else if let heartbeat = try heartbeat() {
             connection.heartbeat = heartbeat
         }
+        warnings += try tls.apply(to: &connection, of: url, named: name)
+        if connection.tls != nil { origins[.tls] = .url(name) }
         try checkLogin(of: connection, "\(name): ", kind)
         return connection
     }
@@ -124,6 +122,7 @@ struct BrokerSettings {
             connection.virtualHost = virtualHost
         }
         if let heartbeat = try heartbeat() { connection.heartbeat = heartbeat }
+        warnings += try tls.apply(to: &connection, of: nil, named: "RABBITMQ_HOST")
         try checkLogin(of: connection, "", .environment)
         return connection
     }

@@ -59,7 +59,7 @@ struct ConfigurationReport: Sendable {
             rows.append(Row(setting: setting.name, value: text(given.value), origin: Self.origin(of: given, setting)))
         }
 
-        rows += try Self.broker(run, broker.amqpURL, environment, readFile)
+        rows += try Self.broker(run, broker, environment, readFile)
         try add(Settings.connectAttempts, broker.connectAttempts) { "\($0)" }
         try add(Settings.connectDelay, broker.connectDelay, DurationText.seconds)
         try add(Settings.queueType, broker.queueType) { $0.rawValue }
@@ -118,13 +118,14 @@ struct ConfigurationReport: Sendable {
     }
 
     private static func broker(
-        _ run: RunConfiguration, _ url: String?, _ environment: [String: String],
+        _ run: RunConfiguration, _ options: RunOptions.Broker, _ environment: [String: String],
         _ readFile: @escaping BrokerSettings.FileReader
     ) throws(ConfigurationError) -> [Row] {
         guard let broker = run.broker else {
             return [Row(setting: "broker", value: "a private RabbitMQ, started with the run", origin: .standard)]
         }
-        var settings = try BrokerSettings(url: url, environment: environment, readFile: readFile)
+        var settings = try BrokerSettings(
+            url: options.amqpURL, tls: options.tls, environment: environment, readFile: readFile)
         if settings.connection == nil { _ = try settings.localBroker() }
         func row(_ name: String, _ value: String, _ part: BrokerSettings.Part) -> Row {
             Row(setting: name, value: value, origin: settings.origins[part] ?? .standard)
@@ -135,6 +136,8 @@ struct ConfigurationReport: Sendable {
             row("password", hidden, .password),
             row("virtual-host", broker.virtualHost, .virtualHost),
             row("heartbeat", DurationText.seconds(broker.heartbeat), .heartbeat),
+            row("tls", broker.tls.map { "\($0)" } ?? "none", .tls),
+            row("auth", "\(broker.loginMechanism)", .login),
         ]
     }
 }

@@ -102,7 +102,8 @@ struct RunConfiguration: Sendable {
         stateDirectory = try Settings.stateDirectory.resolve(flag: work.stateDirectory, environment).value
 
         // Broker
-        var brokerSettings = try BrokerSettings(url: broker.amqpURL, environment: environment, readFile: readFile)
+        var brokerSettings = try BrokerSettings(
+            url: broker.amqpURL, tls: broker.tls, environment: environment, readFile: readFile)
         if case .role = target, brokerSettings.connection == nil {
             self.broker = try brokerSettings.localBroker()
         } else {

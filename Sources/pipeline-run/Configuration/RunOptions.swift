@@ -4,6 +4,7 @@ import ArgumentParser
 struct RunOptions: ParsableArguments {
     struct Broker: ParsableArguments {
         @Option(Settings.amqpURL) var amqpURL: String?
+        @OptionGroup var tls: TLSOptions
         @Option(Settings.queueType) var queueType: String?
         @Option(Settings.connectAttempts) var connectAttempts: String?
         @Option(Settings.connectDelay) var connectDelay: String?

@@ -1,3 +1,4 @@
+import ActorBus
 import ArgumentParser
 import Logging
 import Pipeline
@@ -6,8 +7,32 @@ import Pipeline
 enum Settings {
     static let amqpURL = Setting<String?>(
         "amqp-url", environment: "AMQP_URL", "url", standard: nil, shown: nil,
-        "The broker: amqp://user@host1,host2:5673/vhost. The password better comes from RABBITMQ_PASSWORD.",
+        "The broker: amqp://user@host1,host2:5673/vhost, amqps:// with TLS. The password better comes from RABBITMQ_PASSWORD.",
         read: Readers.text)
+    static let tlsAuthoritiesFile = Setting<String?>(
+        "tls-ca-file", "file", standard: nil, shown: nil,
+        "The authorities whose certificates a broker may show (PEM), instead of those that the system trusts.",
+        completion: .file(), read: Readers.text)
+    static let tlsCertificateFile = Setting<String?>(
+        "tls-certificate-file", "file", standard: nil, shown: nil,
+        "The client's certificate, and those of the authorities in between (PEM).", completion: .file(),
+        read: Readers.text)
+    static let tlsKeyFile = Setting<String?>(
+        "tls-key-file", "file", standard: nil, shown: nil,
+        "The key of that certificate (PEM), where another file has it.", completion: .file(), read: Readers.text)
+    static let tlsServerName = Setting<String?>(
+        "tls-server-name", "name", standard: nil, shown: nil,
+        "The name that the broker's certificate must be for, where that is not the host.", read: Readers.text)
+    static let login = Setting<LoginMechanism?>(
+        "auth", "mechanism", standard: nil, shown: "plain",
+        "How to log in: plain, amqplain, or external, which takes the user from the client's certificate.",
+        completion: .list(["plain", "amqplain", "external"]),
+        read: { text in
+            guard let mechanism = LoginMechanism(name: text) else {
+                throw Unreadable("\(Readers.quoted(text)) is none of plain, amqplain and external")
+            }
+            return mechanism
+        })
     static let connectAttempts = Setting(
         "connect-attempts", "n", standard: 10, shown: "10",
         "How often the first connection is tried.", read: Readers.whole(1...1_000_000))
@@ -112,7 +137,9 @@ enum Settings {
 
     /// The names of all variables that begin with `PIPELINE_` and mean something.
     static let environmentNames: Set<String> = [
-        connectAttempts.environment, connectDelay.environment, queueType.environment, batch.environment,
+        tlsAuthoritiesFile.environment, tlsCertificateFile.environment, tlsKeyFile.environment,
+        tlsServerName.environment, login.environment, connectAttempts.environment, connectDelay.environment,
+        queueType.environment, batch.environment,
         interval.environment, maxOrders.environment, paymentTime.environment, fulfillmentTime.environment,
         successRate.environment, gatewayOutage.environment, gatewayFailureRate.environment,
         gatewayLateRate.environment, gatewayTimeout.environment, speed.environment, seed.environment,

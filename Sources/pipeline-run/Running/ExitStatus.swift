@@ -40,7 +40,7 @@ enum ExitStatus {
         case .loginRefused: loginRefused
         case .drainTimedOut: drainTimedOut
         case .virtualHostRefused, .accessRefused, .preconditionFailed, .notFound, .resourceLocked,
-            .invalidConfiguration, .unsupported:
+            .invalidConfiguration, .unsupported, .tlsFailed:
             configuration
         default: failure
         }

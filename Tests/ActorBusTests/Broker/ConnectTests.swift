@@ -117,7 +117,7 @@ import Testing
 
     @Test func theFirstOfSeveralAddressesThatAnswersIsTaken() async throws {
         var configuration = try await SharedBroker.quiet.value.configuration
-        configuration.endpoints.insert(.init(host: "127.0.0.1", port: try Loopback.deadPort.get()), at: 0)
+        configuration.endpoints.insert(.init(host: "127.0.0.1", port: try LoopbackSocket.deadPort.get()), at: 0)
         let connection = try await AMQPConnection.connect(configuration)
         #expect(connection.status.isReady)
         await connection.close()

@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test func failedConnectsLeaveNothingBehind() async throws {
-        let port = try Loopback.deadPort.get()
+        let port = try LoopbackSocket.deadPort.get()
         await #expect(processExitsWith: .success) { [port = port as UInt16] in
             var configuration = ConnectionConfiguration(endpoints: [.init(host: "127.0.0.1", port: port)])
             configuration.connectAttempts = 1

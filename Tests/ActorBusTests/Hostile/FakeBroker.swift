@@ -24,7 +24,7 @@ final class FakeBroker: Sendable {
 
     /// - Parameter patience: how long a read or write of the script may take.
     init(patience: Duration = .seconds(20), script: @escaping Script) throws {
-        let listener = try Loopback.listen()
+        let listener = try LoopbackSocket.listen()
         self.listener = listener.descriptor
         port = listener.port
         self.patience = patience

@@ -221,7 +221,7 @@ import Testing
     }
 
     @Test func aSecondAddressIsTriedWhenTheFirstIsDead() async throws {
-        let dead = try Loopback.deadPort.get()
+        let dead = try LoopbackSocket.deadPort.get()
         try await withFakeBroker({ peer, _ in
             try peer.login()
             try peer.serve()
@@ -235,7 +235,7 @@ import Testing
     }
 
     @Test func everyAttemptIsMadeAndThePauseKept() async throws {
-        let dead = try Loopback.deadPort.get()
+        let dead = try LoopbackSocket.deadPort.get()
         var configuration = ConnectionConfiguration(endpoints: [.init(host: "127.0.0.1", port: dead)])
         configuration.connectAttempts = 4
         configuration.connectDelay = .milliseconds(100)
@@ -260,7 +260,7 @@ import Testing
 
     /// The cancellation may be dealt with before the first attempt has begun.
     @Test func connectingInACancelledTaskEndsAtOnce() async throws {
-        let port = try Loopback.deadPort.get()
+        let port = try LoopbackSocket.deadPort.get()
         let configuration = ConnectionConfiguration(endpoints: [.init(host: "127.0.0.1", port: port)])
         try await within(.seconds(60), "cancelled connects") {
             for _ in 0..<50 {

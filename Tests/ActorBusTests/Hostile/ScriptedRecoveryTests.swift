@@ -444,7 +444,7 @@ import Testing
             }
             var alone = bad.configuration
             alone.connectAttempts = 5
-            alone.endpoints.append(.init(host: "127.0.0.1", port: try Loopback.deadPort.get()))
+            alone.endpoints.append(.init(host: "127.0.0.1", port: try LoopbackSocket.deadPort.get()))
             let before = bad.accepted
             let error = try await failure("a login that is refused") { [alone] in
                 _ = try await AMQPConnection.connect(alone)

@@ -10,7 +10,7 @@ import Testing
         #expect(url.password == "p:w/d")
         #expect(url.virtualHost == "my/host")
         #expect(url.heartbeat == .seconds(17))
-        #expect(!url.isTLS)
+        #expect(url.tls == nil)
     }
 
     @Test func whatIsLeftOutStaysOut() throws {
@@ -45,7 +45,7 @@ import Testing
     @Test(arguments: [("AMQP://u:P@h/V", false), ("AmQp://u:P@h/V", false), ("AMQPS://u:P@h/V", true)])
     func schemesHaveNoCase(text: String, isTLS: Bool) throws {
         let url = try BrokerURL(text)
-        #expect(url.isTLS == isTLS && url.user == "u" && url.password == "P" && url.virtualHost == "V")
+        #expect((url.tls != nil) == isTLS && url.user == "u" && url.password == "P" && url.virtualHost == "V")
     }
 
     @Test func anAtSignOfAVirtualHostIsEscaped() throws {
@@ -63,13 +63,13 @@ import Testing
         let query = "heartbeat=7&connection_timeout=1500&channel_max=64&frame_max=8192&auth_mechanism=plain"
         let url = try BrokerURL("amqp://h?\(query)")
         #expect(url.warnings.isEmpty)
-        let configuration = try ConnectionConfiguration(url: url)
+        let configuration = ConnectionConfiguration(url: url)
         #expect(configuration.heartbeat == .seconds(7) && configuration.connectTimeout == .milliseconds(1500))
         #expect(configuration.channelMax == 64 && configuration.frameMax == 8192)
         // No limit is what there is without the parameter.
         let unlimited = try ConnectionConfiguration(url: "amqp://h?channel_max=0&frame_max=0")
         #expect(unlimited.channelMax == 2047 && unlimited.frameMax == 131_072)
-        #expect(try BrokerURL("amqp://h?auth_mechanism=external&auth_mechanism=plain").authMechanisms.count == 2)
+        #expect(configuration.loginMechanism == .plain)
         #expect(try BrokerURL("amqp://h?connection_timeout=0").warnings.count == 1)
     }
 
@@ -80,13 +80,42 @@ import Testing
         #expect(!url.warnings.joined().contains("sesame"))
     }
 
-    @Test(arguments: [
-        "amqps://h", "amqp://h?verify=verify_peer", "amqp://h?cacertfile=/ca.pem", "amqp://h?certfile=c&keyfile=k",
-        "amqp://h?server_name_indication=h", "amqp://h?auth_mechanism=external", "amqp://h?auth_mechanism=AMQPLAIN",
-    ])
-    func whatIsNotYetAvailableIsUnsupported(text: String) throws {
-        _ = try BrokerURL(text)
-        #expect { try ConnectionConfiguration(url: text) } throws: { ($0 as? AMQPError)?.code == .unsupported }
+    @Test func understandsTheParametersOfTLS() throws {
+        let query = "cacertfile=/ca%20s.pem&certfile=/c.pem&keyfile=/k.pem&password=sesame&server_name_indication=mq"
+        let url = try BrokerURL("amqps://h?\(query)&verify=verify_peer")
+        var tls = TLSConfiguration(trust: .authorities(file: "/ca s.pem"), serverName: "mq")
+        tls.identity = .init(certificateFile: "/c.pem", keyFile: "/k.pem", keyPassword: "sesame")
+        #expect(url.tls == tls && url.warnings.isEmpty)
+        #expect(ConnectionConfiguration(url: url).tls == tls)
+        var shown = ""
+        dump(ConnectionConfiguration(url: url), to: &shown)
+        dump(tls, to: &shown)
+        #expect(!(shown + "\(url) \(tls)").contains("sesame"))
+        #expect(try BrokerURL("amqps://h").tls == TLSConfiguration())
+        // One file may hold both, as in Erlang.
+        let identity = TLSConfiguration.Identity(certificateFile: "/c.pem", keyFile: "/c.pem")
+        #expect(try BrokerURL("amqps://h?certfile=/c.pem").tls?.identity == identity)
+    }
+
+    @Test func notToVerifyIsWarnedOf() throws {
+        let url = try BrokerURL("amqps://h?verify=verify_none")
+        #expect(url.tls?.dangerouslyAcceptsAnyCertificate == true && url.warnings.count == 1)
+        for text in ["amqps://h?verify=none", "amqps://h?verify", "amqps://h?keyfile=k"] {
+            #expect { try BrokerURL(text) } throws: { ($0 as? AMQPError)?.code == .invalidConfiguration }
+        }
+    }
+
+    @Test(arguments: ["verify=verify_none", "cacertfile=/ca.pem", "certfile=c", "server_name_indication=h"])
+    func parametersOfTLSHaveNoEffectWithoutIt(query: String) throws {
+        let url = try BrokerURL("amqp://h?\(query)")
+        #expect(url.tls == nil && url.warnings.count == 1)
+    }
+
+    @Test func theFirstLoginMechanismThatIsKnownHolds() throws {
+        let url = try BrokerURL("amqp://h?auth_mechanism=scram&auth_mechanism=External&auth_mechanism=plain")
+        #expect(url.loginMechanism == .external && url.warnings.count == 1)
+        #expect(try BrokerURL("amqp://h?auth_mechanism=AMQPLAIN").loginMechanism == .amqplain)
+        #expect(try BrokerURL("amqp://h").loginMechanism == nil)
     }
 
     @Test(arguments: ["\n", "\r\n", "\u{FEFF}", " ", "\r", "\n\n", "\t"])
@@ -128,10 +157,6 @@ import Testing
     @Test func theDefaultsAreRabbitMQs() throws {
         let configuration = try ConnectionConfiguration(url: "amqp://h")
         #expect(configuration.user == "guest" && configuration.password == "guest" && configuration.virtualHost == "/")
-    }
-
-    @Test func tlsIsRefusedAsUnsupported() {
-        #expect { try ConnectionConfiguration(url: "amqps://h") } throws: { ($0 as? AMQPError)?.code == .unsupported }
     }
 
     @Test(arguments: 0..<20 as Range<UInt64>)

@@ -316,4 +316,15 @@ import Testing
         }
         #expect(ends <= 1)
     }
+
+    /// A step that begins when the connection is gone already can say why.
+    @Test(arguments: 2...4) func theReasonOfALossIsKept(steps count: Int) {
+        var machine = Machine(Self.policy, hosts: Self.hosts)
+        for event in [.begin] + Self.steps(1, Array(Self.ready.prefix(count))) {
+            _ = machine.handle(event, at: Self.at(0))
+            #expect(machine.lost == nil)
+        }
+        _ = machine.handle(.lost(Self.lost), at: Self.at(0))
+        #expect(machine.lost == Self.lost)
+    }
 }

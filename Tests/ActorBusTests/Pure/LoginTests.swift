@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test func isSetOnTheSocket() throws {
-        let listener = try Loopback.listen()
+        let listener = try LoopbackSocket.listen()
         defer { close(listener.descriptor) }
         let address = try #require(ResolvedAddress.resolve(.init(host: "127.0.0.1", port: listener.port)).first)
         let socket = try Socket.connecting(to: address, liveness(heartbeat: .seconds(30)))

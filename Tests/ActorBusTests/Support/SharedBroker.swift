@@ -22,12 +22,17 @@ enum SharedBroker {
             options.configuration["deprecated_features.permit.transient_nonexcl_queues"] = "false"
         }
         let broker = try await LocalBroker.start(options)
+        stopAtExit(broker)
+        return broker
+    }
+
+    /// Has a broker end with the process.
+    static func stopAtExit(_ broker: LocalBroker) {
         let isFirst = started.withLock { brokers in
             brokers.append(broker)
             return brokers.count == 1
         }
         if isFirst { atexit { SharedBroker.stopAll() } }
-        return broker
     }
 
     private static func stopAll() {

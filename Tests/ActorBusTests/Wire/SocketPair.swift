@@ -8,7 +8,7 @@ final class SocketPair {
     private let peer: CInt
 
     init() throws {
-        let listener = try Loopback.listen()
+        let listener = try LoopbackSocket.listen()
         defer { close(listener.descriptor) }
         let address = try ResolvedAddress.resolve(.init(host: "127.0.0.1", port: listener.port))[0]
         socket = try Socket.connecting(to: address, Liveness(ConnectionConfiguration()))
@@ -44,7 +44,7 @@ final class SocketPair {
 }
 
 /// Listening sockets on the loopback interface, on ports that the kernel chooses.
-enum Loopback {
+enum LoopbackSocket {
     struct Listener {
         var descriptor: CInt
         var port: UInt16

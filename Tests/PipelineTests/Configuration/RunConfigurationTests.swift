@@ -174,8 +174,7 @@ import Testing
 
     @Test func `what is not yet available says so`() {
         for (arguments, environment) in [
-            (["--event-log", "f"], [:]), ([], ["PIPELINE_EVENT_LOG": "f"]), (["--amqp-url", "amqps://h"], [:]),
-            ([], ["AMQP_URL": "AMQPS://h"]),
+            (["--event-log", "f"], [:]), ([], ["PIPELINE_EVENT_LOG": "f"]),
         ] as [([String], [String: String])] {
             let error = refusal(Self.payment, arguments, environment)
             #expect(error?.kind == .environment)

@@ -135,13 +135,14 @@ struct BrokerChecks: Sendable {
 
     /// Addresses at which TLS is spoken, where plain AMQP was expected.
     private func suspicions() async -> [Finding] {
+        guard broker.tls == nil else { return [] }
         var findings: [Finding] = []
         for endpoint in broker.endpoints
         where await TLSProbe.speaksTLS(host: endpoint.host, port: endpoint.port, within: .seconds(2)) {
             findings.append(
                 .bad(
                     Self.connection, "at \(endpoint) TLS is spoken, not plain AMQP",
-                    remedy: "name the port of plain AMQP, 5672 as a rule", status: ExitStatus.brokerUnreachable))
+                    remedy: "use amqps://, or the port of plain AMQP, 5672 as a rule", status: ExitStatus.brokerUnreachable))
         }
         return findings
     }
