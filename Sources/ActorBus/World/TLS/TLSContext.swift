@@ -7,7 +7,7 @@ internal import COpenSSL
 
     /// OpenSSL, without its own clean-up at the end of a process: that would take its state from connections on other
     /// threads.
-    private static let isReady = unsafe OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_ATEXIT), nil) == 1
+    private static let isReady = OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_ATEXIT), nil) == 1
 
     /// Throws ``AMQPError/Code/tlsFailed`` for files that cannot be used.
     init(_ configuration: TLSConfiguration) throws(AMQPError) {
