@@ -142,7 +142,8 @@ struct BrokerChecks: Sendable {
             findings.append(
                 .bad(
                     Self.connection, "at \(endpoint) TLS is spoken, not plain AMQP",
-                    remedy: "use amqps://, or the port of plain AMQP, 5672 as a rule", status: ExitStatus.brokerUnreachable))
+                    remedy: "use amqps://, or the port of plain AMQP, 5672 as a rule",
+                    status: ExitStatus.brokerUnreachable))
         }
         return findings
     }
