@@ -23,6 +23,14 @@ static inline void actorbus_sha256_end(actorbus_sha256 *digest, unsigned char *r
 
 static inline int actorbus_tls_set_least_version(SSL_CTX *context, int version) { return SSL_CTX_set_min_proto_version(context, version); }
 
+// Certificates of a file are trusted as they stand there, not only where they sign themselves.
+static inline int actorbus_tls_trust_intermediates(SSL_CTX *context) {
+    return X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
+}
+
+// TLS 1.3 has no renegotiation any more, and in TLS 1.2 it would hold up what is written.
+static inline void actorbus_tls_refuse_renegotiation(SSL_CTX *context) { (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION); }
+
 static inline void actorbus_tls_write_in_parts(SSL *session) {
     (void)SSL_set_mode(session, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 }

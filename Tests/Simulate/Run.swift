@@ -49,6 +49,8 @@ final class Run: @unchecked Sendable {
     ) -> Report {
         let run = Run(scenario, tellsStory: tellsStory)
         run.sabotage = sabotage
+        // They hold one another.
+        defer { run.clients = [] }
         run.setUp()
         // Every task of the run holds it, until it is over.
         var token: RunningTask? = RunningTask()

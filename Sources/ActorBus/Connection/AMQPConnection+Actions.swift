@@ -143,7 +143,10 @@ extension AMQPConnection {
         switch news {
         case .connected(let host):
             let (endpoint, server) = (configuration.endpoints[host], session?.serverName ?? "a broker")
-            logger.info("connected to \(server) at \(endpoint) as '\(configuration.user)'")
+            logger.info("connected to \(server) at \(endpoint) as \(configuration.userInWords)")
+            if configuration.tls?.dangerouslyAcceptsAnyCertificate == true {
+                logger.warning("the broker's certificate was not verified: whoever is on the way can read everything")
+            }
             report(.connected(to: endpoint, server: server))
             if let blocked = session?.blocked { report(.blocked(blocked.reason)) }
         case .recovered(let attempts):

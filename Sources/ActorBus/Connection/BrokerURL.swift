@@ -180,6 +180,8 @@ public struct BrokerURL: Sendable, Equatable {
                 case "certfile": files.certificate = text
                 case "keyfile": files.key = text
                 case "password": files.password = text
+                case "server_name_indication" where text == "disable":
+                    warnings.append("server_name_indication=disable in the AMQP URL has no effect here")
                 case "server_name_indication": tls?.serverName = text
                 default: try verify(text)
                 }
@@ -190,6 +192,10 @@ public struct BrokerURL: Sendable, Equatable {
             }
         }
         guard let certificate = files.certificate else {
+            if files.password != nil {
+                warnings.append(
+                    "the parameter 'password' of the AMQP URL, that of a key, has no effect without certfile")
+            }
             if files.key != nil { throw Self.unreadable("it has a keyfile, and no certfile that the key would be of") }
             return
         }
@@ -200,7 +206,7 @@ public struct BrokerURL: Sendable, Equatable {
 
     private mutating func verify(_ text: String) throws(AMQPError) {
         switch text {
-        case "verify_peer": break
+        case "verify_peer": tls?.dangerouslyAcceptsAnyCertificate = false
         case "verify_none":
             tls?.dangerouslyAcceptsAnyCertificate = true
             warnings.append(

@@ -12,6 +12,11 @@ extension ConnectionConfiguration {
             ], mechanism: loginMechanism.name, response: loginResponse(password: password))
     }
 
+    /// Who logs in, for a sentence.
+    public var userInWords: String {
+        loginMechanism == .external ? "the user of the client's certificate" : "'\(user)'"
+    }
+
     private func loginResponse(password: String) -> [UInt8] {
         switch loginMechanism {
         case .plain: [0] + Array(user.utf8) + [0] + Array(password.utf8)
@@ -35,6 +40,7 @@ extension ConnectionConfiguration {
     public func checkLogin() throws(AMQPError) { try checkLogin(password: password) }
 
     func checkLogin(password: String) throws(AMQPError) {
+        guard loginMechanism != .external else { return }
         for (part, text) in [("user", user), ("password", password)]
         where loginMechanism == .plain && text.utf8.contains(0) {
             throw AMQPError(.invalidConfiguration, "the \(part) has a NUL in it, which a login cannot carry")

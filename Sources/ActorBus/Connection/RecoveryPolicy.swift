@@ -21,9 +21,11 @@ enum Outlook: Equatable {
     /// The broker refuses what is asked of it: a right is missing, or something exists and is different. Final at the
     /// first connection. Later it may still pass (definitions that are imported again), so it has to last.
     case refused
-    /// The broker does not let this user in, or is not one to be trusted. Final at the first connection; later users and
-    /// virtual hosts may come back, and certificates be renewed.
+    /// The broker does not let this user in. Final at the first connection; later users and virtual hosts may come back.
     case notLetIn
+    /// One of us does not trust the other's certificate, or a file of one cannot be used. Final at the first connection where no
+    /// host says anything else; later certificates may be renewed.
+    case notTrusted
     /// Nothing that a broker could mend: a configuration that cannot be used, no thread or socket to be had.
     case ours
 }
@@ -44,7 +46,9 @@ extension AMQPError {
         switch code {
         case .accessRefused: .refused
         case .preconditionFailed: isInequivalent ? .refused : .passing
-        case .loginRefused, .virtualHostRefused, .tlsFailed: .notLetIn
+        case .loginRefused, .virtualHostRefused: .notLetIn
+        // Each node has a certificate of its own.
+        case .tlsFailed: .notTrusted
         case .invalidConfiguration, .unsupported, .invalidMessage, .systemResource: .ours
         default: .passing
         }
@@ -60,7 +64,7 @@ extension AMQPError {
         case .refused: 4
         case .ours: 3
         case .notLetIn: code == .virtualHostRefused ? 2 : 1
-        case .passing: 0
+        case .notTrusted, .passing: 0
         }
     }
 }
@@ -83,6 +87,7 @@ struct FailedAttempt: Equatable {
     var error: AMQPError {
         let final = failures.map { $0.error }.filter { $0.depth > 0 }.max { $0.depth < $1.depth }
         if let final { return final }
+        if let last = failures.last?.error, failures.allSatisfy({ $0.error.outlook == .notTrusted }) { return last }
         var words: [String] = []
         for failure in failures {
             // A host's addresses often say the same.

@@ -129,9 +129,11 @@ final class Session {
             }
         } catch let error as AMQPError where error.replyCode == 403 {
             throw AMQPError(
-                .loginRefused, "the broker at \(endpoint) refused the user '\(configuration.user)'",
+                .loginRefused, "the broker at \(endpoint) refused the login of \(configuration.userInWords)",
                 replyCode: error.replyCode, replyText: error.replyText,
-                remedy: "check user and password; 'guest' may only log in from the broker's own machine")
+                remedy: configuration.loginMechanism == .external
+                    ? "see which user its ssl_cert_login_from makes of the certificate, and that there is one"
+                    : "check user and password; 'guest' may only log in from the broker's own machine")
         }
         guard case .connectionTune(let channelMax, let frameMax, let seconds) = tune else {
             throw unexpected("connection.tune")
@@ -145,13 +147,13 @@ final class Session {
         } catch let error as AMQPError where error.code == .connectionLimitReached {
             throw AMQPError(
                 .connectionLimitReached,
-                "the broker at \(endpoint) takes no further connection of '\(configuration.user)' to the virtual host "
+                "the broker at \(endpoint) takes no further connection of \(configuration.userInWords) to the virtual host "
                     + "'\(configuration.virtualHost)'",
                 replyCode: error.replyCode, replyText: error.replyText, remedy: error.remedy)
         } catch let error as AMQPError where error.replyCode == 530 || error.replyCode == 403 {
             throw AMQPError(
                 .virtualHostRefused,
-                "the broker at \(endpoint) does not let '\(configuration.user)' into the virtual host "
+                "the broker at \(endpoint) does not let \(configuration.userInWords) into the virtual host "
                     + "'\(configuration.virtualHost)'",
                 replyCode: error.replyCode, replyText: error.replyText,
                 remedy: "create the virtual host, or give the user permissions in it")

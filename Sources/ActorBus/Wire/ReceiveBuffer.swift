@@ -67,6 +67,14 @@ internal import Glibc
             guard self.unfinished == nil else { return nil }
         }
         let available = tail - head
+        // A record of TLS begins with its type and the version 3.x (RFC 8446 section 5.1); an alert has seven bytes in all.
+        if available >= 2, unsafe (20...23).contains((storage + head).load(as: UInt8.self)),
+            unsafe (storage + head).load(fromByteOffset: 1, as: UInt8.self) == 3
+        {
+            throw AMQPError(
+                .protocolViolation, "the broker speaks TLS at this port",
+                remedy: "use amqps://, or RabbitMQ's port without TLS (5672 by default)")
+        }
         guard available >= 8 else {
             makeRoom(for: 8)
             return nil
@@ -80,12 +88,6 @@ internal import Glibc
             throw AMQPError(
                 .protocolViolation, "the broker does not speak AMQP 0-9-1",
                 remedy: "check the port, and that the broker is RabbitMQ")
-        }
-        // A record of TLS begins with its type and the version 3.x (RFC 8446 section 5.1); here it is an alert.
-        if (20...23).contains(type), channel >> 8 == 3 {
-            throw AMQPError(
-                .protocolViolation, "the broker speaks TLS at this port",
-                remedy: "use amqps://, or RabbitMQ's port without TLS (5672 by default)")
         }
         guard (1...3).contains(type) || type == UInt8(AMQP_FRAME_HEARTBEAT) else {
             throw AMQPError(

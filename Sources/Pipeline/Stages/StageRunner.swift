@@ -162,7 +162,7 @@ package struct StageRunner<Work: Stage>: Sendable {
             } catch {
                 // The signal is given, or there is nothing to limit any more.
             }
-            // Whoever asks how much drain time is left begins it.
+            // `left` starts the clock.
             guard ending.stop.isStopped, !Task.isCancelled else { return }
             do { try await world.sleep(for: ending.drain.left) } catch { return }
             ending.overran.stop()

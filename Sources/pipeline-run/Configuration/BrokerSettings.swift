@@ -12,10 +12,10 @@ struct BrokerSettings {
     private(set) var origins: [Part: ConfigurationReport.Origin] = [:]
 
     enum Part: Sendable {
-        case hosts, user, password, virtualHost, heartbeat, tls, login
+        case hosts, user, password, virtualHost, heartbeat, tls, authorities, certificate, key, serverName, login
     }
 
-    private let tls: TLSSettings
+    private var tls: TLSSettings
     private let environment: [String: String]
     private let readFile: FileReader
 
@@ -61,7 +61,7 @@ struct BrokerSettings {
             throw ConfigurationError(kind, "\(name): \(error)")
         }
         warnings += url.warnings.map { "\(name): \($0)" }
-        if origin == .flag, url.password != nil {
+        if origin == .flag, url.password != nil || url.tls?.identity?.keyPassword != nil {
             warnings.append(
                 "The password in --amqp-url can be seen in the list of processes: give it in RABBITMQ_PASSWORD_FILE or RABBITMQ_PASSWORD"
             )
@@ -95,8 +95,7 @@ struct BrokerSettings {
         } else if let heartbeat = try heartbeat() {
             connection.heartbeat = heartbeat
         }
-        warnings += try tls.apply(to: &connection, of: url, named: name)
-        if connection.tls != nil { origins[.tls] = .url(name) }
+        try completeTLS(of: &connection, TLSSettings.Source(name: name, kind: kind, url: url))
         try checkLogin(of: connection, "\(name): ", kind)
         return connection
     }
@@ -122,7 +121,8 @@ struct BrokerSettings {
             connection.virtualHost = virtualHost
         }
         if let heartbeat = try heartbeat() { connection.heartbeat = heartbeat }
-        warnings += try tls.apply(to: &connection, of: nil, named: "RABBITMQ_HOST")
+        try completeTLS(
+            of: &connection, TLSSettings.Source(name: "RABBITMQ_HOST", kind: .environment, url: nil))
         try checkLogin(of: connection, "", .environment)
         return connection
     }
@@ -146,6 +146,14 @@ struct BrokerSettings {
                 .environment, "\(what) has a line break or another control character in it; write it on one line")
         }
         return String(scalars)
+    }
+
+    private mutating func completeTLS(
+        of connection: inout ConnectionConfiguration, _ source: TLSSettings.Source
+    ) throws(ConfigurationError) {
+        let completion = try tls.complete(&connection, of: source)
+        warnings += completion.warnings
+        origins.merge(completion.origins) { $1 }
     }
 
     /// Better said now than by each attempt to connect.

@@ -127,17 +127,23 @@ struct ConfigurationReport: Sendable {
         var settings = try BrokerSettings(
             url: options.amqpURL, tls: options.tls, environment: environment, readFile: readFile)
         if settings.connection == nil { _ = try settings.localBroker() }
-        func row(_ name: String, _ value: String, _ part: BrokerSettings.Part) -> Row {
+        func row(_ name: String, _ value: String?, _ part: BrokerSettings.Part) -> Row {
             Row(setting: name, value: value, origin: settings.origins[part] ?? .standard)
         }
+        let tls = broker.tls
+        let authorities: String? = if case .authorities(let file)? = tls?.trust { file } else { nil }
         return [
             row("hosts", broker.endpoints.map(\.description).joined(separator: ","), .hosts),
             row("user", broker.user, .user),
             row("password", hidden, .password),
             row("virtual-host", broker.virtualHost, .virtualHost),
             row("heartbeat", DurationText.seconds(broker.heartbeat), .heartbeat),
-            row("tls", broker.tls.map { "\($0)" } ?? "none", .tls),
-            row("auth", "\(broker.loginMechanism)", .login),
+            row("tls", tls.map { $0.dangerouslyAcceptsAnyCertificate ? "any certificate" : "verified" } ?? "none", .tls),
+            row(Settings.tlsAuthoritiesFile.name, authorities, .authorities),
+            row(Settings.tlsCertificateFile.name, tls?.identity?.certificateFile, .certificate),
+            row(Settings.tlsKeyFile.name, tls?.identity?.keyFile, .key),
+            row(Settings.tlsServerName.name, tls?.serverName, .serverName),
+            row(Settings.login.name, "\(broker.loginMechanism)", .login),
         ]
     }
 }

@@ -145,6 +145,22 @@ import Testing
         #expect(error.code == .tlsFailed && error.message.contains("is not for the") && error.message.contains(name))
     }
 
+    /// For OpenSSL a full stop at the beginning stands for any subdomain, and no name for any host.
+    @Test(arguments: ["", ".localhost", ".", "local\0host"])
+    func aNameThatStandsForManyIsRefused(name: String) async throws {
+        var configuration = try await TLSBroker.newest.value.configuration()
+        configuration.tls?.serverName = name
+        #expect(try await refusal(configuration).code == .invalidConfiguration)
+    }
+
+    @Test func oneHostThatIsNotTrustedDoesNotEndTheFirstAttempts() async throws {
+        try await withTLSServer(CertificateFiles.shared.value.expired) { port in
+            var configuration = try await Self.configurationOfTLS(host: "localhost", port: port)
+            configuration.endpoints.append(.init(host: "localhost", port: try LoopbackSocket.deadPort.get()))
+            #expect(try await refusal(configuration).code == .brokerUnreachable)
+        }
+    }
+
     @Test func anExpiredCertificateIsNotAccepted() async throws {
         try await withTLSServer(CertificateFiles.shared.value.expired) { port in
             let error = try await refusal(Self.configurationOfTLS(host: "localhost", port: port))

@@ -100,6 +100,10 @@ import Testing
     @Test func notToVerifyIsWarnedOf() throws {
         let url = try BrokerURL("amqps://h?verify=verify_none")
         #expect(url.tls?.dangerouslyAcceptsAnyCertificate == true && url.warnings.count == 1)
+        let last = try BrokerURL("amqps://h?verify=verify_none&verify=verify_peer")
+        #expect(last.tls?.dangerouslyAcceptsAnyCertificate == false)
+        #expect(try BrokerURL("amqps://h?server_name_indication=disable").tls?.serverName == nil)
+        #expect(try BrokerURL("amqps://h?password=sesame").warnings.count == 1)
         for text in ["amqps://h?verify=none", "amqps://h?verify", "amqps://h?keyfile=k"] {
             #expect { try BrokerURL(text) } throws: { ($0 as? AMQPError)?.code == .invalidConfiguration }
         }

@@ -70,6 +70,12 @@ import Testing
         }
     }
 
+    /// A TLS port says to what is no TLS, and is no frame: an alert of seven bytes.
+    @Test func anAlertOfTLSIsKnown() {
+        let error = #expect(throws: AMQPError.self) { try receiveAll([21, 3, 3, 0, 2, 2, 70]) }
+        #expect(error?.message.contains("speaks TLS") == true)
+    }
+
     /// A broker sends ones beyond the agreed size where it added headers of its own, or its frame_max was lowered.
     @Test(arguments: [4_089, 20_000, 131_065, 1 << 20])
     func contentHeadersBeyondTheAgreedSizeAreRead(size: Int) throws {

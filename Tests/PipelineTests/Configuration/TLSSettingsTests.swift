@@ -73,6 +73,22 @@ import Testing
         #expect(error?.kind == .usage && error?.description.contains("client certificate") == true)
     }
 
+    @Test func `external in a URL is judged as the URL is`() {
+        let url = "amqps://mq?auth_mechanism=external"
+        #expect(
+            refusal(Self.payment, ["--amqp-url", url, "--auth", "plain"])?.description.hasPrefix("--amqp-url") == true)
+        #expect(refusal(Self.payment, ["--amqp-url", url])?.kind == .usage)
+        #expect(refusal(Self.payment, [], ["AMQP_URL": url])?.kind == .environment)
+    }
+
+    @Test func `the login is never sent to the management API in clear text`() throws {
+        for (url, mayAsk) in [("amqp://mq", true), ("amqps://mq", false)] {
+            let broker = try #require(try configure(Self.payment, ["--amqp-url", url]).broker)
+            let limits = DeliveryLimits(broker: broker, topology: Topology(), queueType: .classic)
+            #expect(limits.mayAskManagement == mayAsk)
+        }
+    }
+
     @Test func `a login that is not known is refused`() {
         #expect(refusal(Self.payment, ["--auth", "kerberos"])?.kind == .usage)
         #expect(refusal(Self.payment, [], ["PIPELINE_AUTH": ""])?.kind == .environment)

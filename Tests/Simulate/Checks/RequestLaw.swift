@@ -3,7 +3,8 @@ import ActorBusTesting
 /// How often a connection may ask for the same thing: pauses between attempts grow, whoever refuses it and why.
 struct RequestLaw {
     private static let window = Duration.seconds(10)
-    /// In that time, for one consumer. Pauses that double from 50 ms to 3 s leave room for about twelve.
+    /// In that time, for one consumer. Pauses that double from 50 ms to 3 s come to about twelve; full jitter, and more than one
+    /// row of them in a window, to more.
     private static let most = 40
 
     let broker: SimulatedBroker

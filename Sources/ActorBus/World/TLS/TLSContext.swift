@@ -17,7 +17,10 @@ internal import COpenSSL
         }
         unsafe self.context = unsafe context
         // Nothing older is safe (RFC 8996).
-        _ = unsafe actorbus_tls_set_least_version(context, TLS1_2_VERSION)
+        guard unsafe actorbus_tls_set_least_version(context, TLS1_2_VERSION) == 1 else {
+            throw AMQPError(.systemResource, "OpenSSL cannot be used: \(TLSFault.words)")
+        }
+        unsafe actorbus_tls_refuse_renegotiation(context)
         if configuration.dangerouslyAcceptsAnyCertificate {
             unsafe SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nil)
         } else {
@@ -44,7 +47,8 @@ internal import COpenSSL
                     .tlsFailed, "the certificates that this system trusts cannot be read: \(TLSFault.words)")
             }
         case .authorities(let file):
-            guard unsafe SSL_CTX_load_verify_file(context, file) == 1 else {
+            guard unsafe SSL_CTX_load_verify_file(context, file) == 1, unsafe actorbus_tls_trust_intermediates(context) == 1
+            else {
                 throw AMQPError(
                     .tlsFailed,
                     "the certificates of the trusted authorities in '\(file)' cannot be read: \(TLSFault.words)",

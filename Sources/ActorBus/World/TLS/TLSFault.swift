@@ -39,7 +39,8 @@ enum TLSFault {
             return AMQPError(
                 .tlsFailed, "the broker allows neither TLS 1.2 nor 1.3 (\(words))",
                 remedy: "allow one of them in its ssl_options.versions")
-        default: return AMQPError(.tlsFailed, "TLS failed: \(words)")
+        // Nothing that a certificate or a file could mend.
+        default: return AMQPError(.connectionLost, "TLS broke off: \(words)")
         }
     }
 }

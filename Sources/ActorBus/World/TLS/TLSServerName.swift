@@ -9,6 +9,10 @@ struct TLSServerName {
 
     /// Makes a session demand it, and tell the broker, where it is a name. Throws ``AMQPError/Code/invalidConfiguration``.
     func demand(of session: OpaquePointer) throws(AMQPError) {
+        // For OpenSSL a full stop at the beginning stands for any subdomain, and an empty name for any host.
+        guard !name.isEmpty, !name.hasPrefix("."), !name.utf8.contains(0) else {
+            throw AMQPError(.invalidConfiguration, "'\(name)' is no name that a certificate can be for")
+        }
         let parameters = unsafe SSL_get0_param(session)
         if unsafe X509_VERIFY_PARAM_set1_ip_asc(parameters, name) == 1 { return }
         TLSFault.forget()
@@ -27,9 +31,12 @@ struct TLSServerName {
         let (words, remedy): (String, String) =
             switch CInt(clamping: verdict) {
             case X509_V_ERR_CERT_HAS_EXPIRED:
-                ("has expired", "renew it; until then check this machine's clock")
+                ("has expired, or that of its authority has", "renew it, or check this machine's clock")
             case X509_V_ERR_CERT_NOT_YET_VALID:
-                ("is not valid yet", "check this machine's clock, and the broker's certificate")
+                (
+                    "is not valid yet, or that of its authority is not",
+                    "check this machine's clock, and the certificates"
+                )
             case X509_V_ERR_HOSTNAME_MISMATCH:
                 (
                     "is not for the host '\(name)'",

@@ -17,7 +17,10 @@ internal import COpenSSL
         server = TLSServerName(configuration.serverName ?? host)
         isVerifying = !configuration.dangerouslyAcceptsAnyCertificate
         unsafe session = try context.makeSession()
-        guard let incoming = unsafe BIO_new(BIO_s_mem()), let outgoing = unsafe BIO_new(BIO_s_mem()) else {
+        let (incoming, outgoing) = unsafe (BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()))
+        guard let incoming = unsafe incoming, let outgoing = unsafe outgoing else {
+            unsafe BIO_free(incoming)
+            unsafe BIO_free(outgoing)
             unsafe SSL_free(session)
             throw AMQPError(.systemResource, "OpenSSL has no memory: \(TLSFault.words)")
         }

@@ -18,6 +18,8 @@
     private static let room = 34 << 10
     /// How much is encrypted ahead of the network. What is encrypted counts as written.
     private static let mostAhead = 64 << 10
+    /// How often one call reads from the network: a peer that sends records without data must not hold the thread.
+    private static let mostReads = 16
 
     /// - Parameter host: whom the broker's certificate must be for, where the configuration does not say so.
     /// - Throws: ``AMQPError/Code/tlsFailed`` for certificates and keys that cannot be used.
@@ -53,10 +55,18 @@
                 farewell()
                 throw error
             }
-            try flush()
-            if isDone { return true }
+            // What has come goes first: it may say why nothing can be sent.
+            let fault = flushFault()
+            if isDone {
+                if let fault { throw fault }
+                wasFull = true
+                return true
+            }
             do throws(AMQPError) {
-                guard try receive() else { return false }
+                guard try receive() else {
+                    if let fault { throw fault }
+                    return false
+                }
             } catch  where error.code == .connectionLost {
                 throw AMQPError(
                     .connectionLost, "\(error.message), in the middle of the TLS handshake",
@@ -68,17 +78,22 @@
     func read(into target: UnsafeMutableRawBufferPointer) throws(AMQPError) -> Int {
         if let end { throw end }
         wasFull = false
-        var count = 0
+        var (count, reads) = (0, 0)
+        // What TLS itself has to answer. What has come goes first: it may say why nothing can be sent.
+        let fault = flushFault()
         do throws(AMQPError) {
-            // What TLS itself has to answer.
-            try flush()
             while count < target.count {
                 let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: target[count...])
                 guard let taken = try unsafe session.read(into: rest) else {
                     throw AMQPError(.connectionLost, "the broker closed the connection without a word")
                 }
                 count += taken
-                if taken == 0, try !receive() { return count }
+                guard taken == 0 else { continue }
+                guard reads < Self.mostReads, try receive() else {
+                    if count == 0, let fault { throw fault }
+                    return count
+                }
+                reads += 1
             }
         } catch {
             guard count > 0 else { throw error }
@@ -141,6 +156,13 @@
         }
     }
 
+    private func flushFault() -> AMQPError? {
+        do {
+            try flush()
+            return nil
+        } catch { return error }
+    }
+
     /// Sends TLS's last words, which tell the broker's log why. The stream ends either way, so nothing depends on them.
-    private func farewell() { try? flush() }
+    private func farewell() { _ = flushFault() }
 }

@@ -63,7 +63,7 @@ struct BrokerChecks: Sendable {
                 let findings: [Finding] =
                     [.good(Self.connection, "a broker answers at \(endpoint)")]
                     + (await answers(of: others) { $0 == nil }) + [
-                        .good(Self.login, "as '\(broker.user)'"),
+                        .good(Self.login, "as \(broker.userInWords)"),
                         .good(Self.virtualHost, "'\(broker.virtualHost)' may be entered"),
                     ]
                 return findings + (try await look(at: connection))
@@ -80,7 +80,8 @@ struct BrokerChecks: Sendable {
         switch (error as? AMQPError)?.code {
         case .loginRefused: return await refusing() + [.bad(Self.login, error)] + rest
         case .virtualHostRefused:
-            return await refusing() + [.good(Self.login, "as '\(broker.user)'"), .bad(Self.virtualHost, error)] + rest
+            return await refusing() + [.good(Self.login, "as \(broker.userInWords)"), .bad(Self.virtualHost, error)]
+                + rest
         default: return [.bad(Self.connection, error)] + (await suspicions()) + rest
         }
     }

@@ -32,12 +32,15 @@ struct DeliveryLimits: Sendable {
             if let finding = queue.deliveryLimitFinding(of: version) { findings.append(finding) }
         }
         if managed == nil, !names.isEmpty {
+            let why =
+                mayAskManagement
+                ? "no management API answers at port \(Self.managementPort) of the broker's host with this login"
+                : "the management API is not asked, since that would send the login without TLS"
             findings.append(
                 .skipped(
                     Self.subject,
-                    "policies cannot be seen over AMQP, and no management API answers at port \(Self.managementPort) of "
-                        + "the broker's host with this login: `rabbitmqctl list_policies -p '\(broker.virtualHost)'` "
-                        + "shows them"))
+                    "policies cannot be seen over AMQP, and \(why): `rabbitmqctl list_policies -p "
+                        + "'\(broker.virtualHost)'` shows them"))
         }
         guard !findings.contains(where: { $0.mark == .warning }) else { return findings }
         return [.good(Self.subject, Self.words(queueType, version))] + findings
@@ -83,8 +86,12 @@ struct DeliveryLimits: Sendable {
                 + "classic; then delete the queues once they are empty")
     }
 
+    /// Whether the login may be sent in clear text, as it is over AMQP.
+    var mayAskManagement: Bool { broker.tls == nil && broker.loginMechanism != .external }
+
     /// What the management API says of the queues; nil where none of the hosts answers.
     private func managed(_ names: [String]) async -> [ManagedQueue]? {
+        guard mayAskManagement else { return nil }
         for host in Set(broker.endpoints.map(\.host)).sorted() {
             var queues: [ManagedQueue] = []
             for name in names {
