@@ -138,7 +138,8 @@ struct ConfigurationReport: Sendable {
             row("password", hidden, .password),
             row("virtual-host", broker.virtualHost, .virtualHost),
             row("heartbeat", DurationText.seconds(broker.heartbeat), .heartbeat),
-            row("tls", tls.map { $0.dangerouslyAcceptsAnyCertificate ? "any certificate" : "verified" } ?? "none", .tls),
+            row(
+                "tls", tls.map { $0.dangerouslyAcceptsAnyCertificate ? "any certificate" : "verified" } ?? "none", .tls),
             row(Settings.tlsAuthoritiesFile.name, authorities, .authorities),
             row(Settings.tlsCertificateFile.name, tls?.identity?.certificateFile, .certificate),
             row(Settings.tlsKeyFile.name, tls?.identity?.keyFile, .key),

@@ -47,7 +47,8 @@ internal import COpenSSL
                     .tlsFailed, "the certificates that this system trusts cannot be read: \(TLSFault.words)")
             }
         case .authorities(let file):
-            guard unsafe SSL_CTX_load_verify_file(context, file) == 1, unsafe actorbus_tls_trust_intermediates(context) == 1
+            guard unsafe SSL_CTX_load_verify_file(context, file) == 1,
+                unsafe actorbus_tls_trust_intermediates(context) == 1
             else {
                 throw AMQPError(
                     .tlsFailed,
