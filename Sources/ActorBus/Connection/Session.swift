@@ -80,8 +80,11 @@ final class Session {
     }
 
     deinit {
-        // Channels and their users hold each other while a session lives.
-        for case let channel? in channels { channel.user = nil }
+        // Channels hold their users, and what they write, which hold them, while a session lives.
+        for case let channel? in channels {
+            channel.user = nil
+            channel.outgoing = nil
+        }
     }
 
     // MARK: Login
@@ -474,9 +477,12 @@ final class Session {
         control.close(error)
         let open = channels
         channels = [nil]
-        while let body = outgoing.popFirst() { body.channel.outgoing = nil }
+        outgoing = Ring()
         ending = []
-        for case let channel? in open { channel.close(error) }
+        for case let channel? in open {
+            channel.outgoing = nil
+            channel.close(error)
+        }
     }
 
     private func handle(_ frame: ReceiveBuffer.Frame) throws(AMQPError) {

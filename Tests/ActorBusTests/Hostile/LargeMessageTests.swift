@@ -207,7 +207,13 @@ import Testing
         let file = try SpoolFile.opened(path, O_CREAT | O_EXCL)
         defer { _ = unsafe unlink(path) }
         try unsafe ([1] as [UInt8]).withUnsafeBytes { try unsafe file.write($0, at: size - 1) }
-        let body = LargeBody(size: size, sha256: "", file: file)
+        let message = Lock<Message?>(nil)
+        weak var body: LargeBody?
+        do {
+            let large = LargeBody(size: size, sha256: "", file: file)
+            message.withLock { $0 = Message(.large(large), MessageProperties()) }
+            body = large
+        }
         let published = Tally()
         try await withFakeBroker({ peer, number in
             var room: CInt = 64 << 10
@@ -225,7 +231,8 @@ import Testing
                 let connection = try await AMQPConnection.connect(broker.configuration)
                 let publisher = try await connection.publisher()
                 let error = await #expect(throws: AMQPError.self) {
-                    try await publisher.publish(Message(.large(body), MessageProperties()), to: "x")
+                    let lost = try #require(message.withLock { $0.take() })
+                    try await publisher.publish(lost, to: "x")
                 }
                 #expect(error?.code == .invalidMessage && error?.cause == .systemResource)
                 try await publisher.publish(Message(text: "next"), to: "x")
@@ -233,6 +240,7 @@ import Testing
                 await connection.close()
             }
         }
+        try await eventually("nothing holds the message any more") { body == nil }
     }
 
     /// A large message is written piece by piece: what another channel sends goes in between, nothing comes between its
