@@ -18,6 +18,8 @@ extension EndToEnd {
                         "auth_mechanisms.1": "PLAIN", "auth_mechanisms.2": "EXTERNAL",
                         "ssl_cert_login_from": "common_name",
                     ]))
+            // It may open behind the port without TLS, which the start waits for.
+            try await eventually(within: .seconds(30), "the TLS port is open") { try await Loopback.accepts(port) }
             try await withScene { scene in
                 let url = ["AMQP_URL": "amqps://localhost:\(port)"]
                 let trusting = url.merging(["PIPELINE_TLS_CA_FILE": files.authority.certificate]) { $1 }

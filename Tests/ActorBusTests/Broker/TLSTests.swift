@@ -33,6 +33,9 @@ import Testing
             ]) { $1 }
             broker = try await LocalBroker.start(.init(plugins: plugins, configuration: configuration))
             SharedBroker.stopAtExit(broker)
+            // It may open behind the port without TLS, which the start waits for.
+            let port = tlsPort
+            try await eventually(within: .seconds(30), "the TLS port is open") { try await Loopback.accepts(port) }
         }
 
         func configuration(host: String = "127.0.0.1") async throws -> ConnectionConfiguration {
