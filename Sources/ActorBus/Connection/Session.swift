@@ -106,12 +106,14 @@ final class Session {
         let start: IncomingMethod
         do {
             start = try await reply(on: control, deadline: deadline) { sendBuffer.appendProtocolHeader() }
-        } catch let error as AMQPError where error.code == .connectionLost && configuration.tls == nil {
-            // RabbitMQ's TLS port does not answer what is no TLS.
+        } catch let error as AMQPError where error.code == .connectionLost {
+            // RabbitMQ's TLS port does not answer what is no TLS. With TLS 1.3 it may reset the connection of a client without
+            // a certificate before that can read why.
             throw AMQPError(
                 .connectionLost, error.message,
-                remedy:
-                    "check that the broker runs and that host and port are right, and use amqps:// where it speaks TLS")
+                remedy: configuration.tls == nil
+                    ? "check that the broker runs and that host and port are right, and use amqps:// where it speaks TLS"
+                    : "see the broker's log; it may want a client certificate, or another one")
         }
         guard case .connectionStart(let mechanisms, let properties) = start else {
             throw unexpected("connection.start")
