@@ -64,7 +64,11 @@ extension AMQPConnection: ThreadLoop {
         }
         if settlementsWait { inbox.handedOut(now: world.now) }
         if session.blocked !== blocked, self.session === session {
-            if machine.isOpen { report(session.blocked.map { .blocked($0.reason) } ?? .unblocked) }
+            if machine.isOpen {
+                // Both may come in one read: the end of one alarm, and the next.
+                if blocked != nil { report(.unblocked) }
+                if let blocked = session.blocked { report(.blocked(blocked.reason)) }
+            }
             showStatus()
         }
     }
