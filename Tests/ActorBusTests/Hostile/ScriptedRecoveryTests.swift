@@ -564,13 +564,13 @@ import Testing
             }
         }) { broker in
             var configuration = broker.configuration
-            configuration.connectTimeout = .milliseconds(300)
+            configuration.connectTimeout = .milliseconds(1_500)
             configuration.passwordSource = {
                 // Not even a cancellation ends some waits.
                 if asked.add() % 2 == 1 { await withCheckedContinuation { Self.unanswered.append($0) } }
                 return "guest"
             }
-            try await within(.seconds(15), "one attempt, and two more connections") { [configuration] in
+            try await within(.seconds(40), "one attempt, and two more connections") { [configuration] in
                 let error = await #expect(throws: AMQPError.self) { try await AMQPConnection.connect(configuration) }
                 #expect(error?.code == .brokerUnreachable && error?.message.contains("password") == true)
                 #expect(broker.accepted == 0)
