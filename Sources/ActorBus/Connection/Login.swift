@@ -9,7 +9,7 @@ extension ConnectionConfiguration {
                     "connection.blocked": true, "authentication_failure_close": true,
                     "exchange_exchange_bindings": true,
                 ]),
-            ], mechanism: loginMechanism.name, response: loginResponse(password: password))
+            ], mechanism: loginMechanism.rawValue, response: loginResponse(password: password))
     }
 
     /// Who logs in, for a sentence.

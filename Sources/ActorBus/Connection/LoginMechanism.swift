@@ -1,25 +1,13 @@
 /// How a client shows who it is (RabbitMQ, "Authentication Mechanisms").
-public enum LoginMechanism: Sendable, Equatable, CaseIterable {
+public enum LoginMechanism: String, Sendable {
     /// User and password (SASL PLAIN, RFC 4616).
-    case plain
-    /// User and password in a table, as RabbitMQ's own clients of old do.
-    case amqplain
+    case plain = "PLAIN"
+    /// User and password in a table, as RabbitMQ's early clients sent them.
+    case amqplain = "AMQPLAIN"
     /// Neither of the two: the broker takes the user from the client's certificate (its plugin
     /// `rabbitmq_auth_mechanism_ssl`).
-    case external
+    case external = "EXTERNAL"
 
-    /// As a broker names it.
-    var name: String {
-        switch self {
-        case .plain: "PLAIN"
-        case .amqplain: "AMQPLAIN"
-        case .external: "EXTERNAL"
-        }
-    }
-
-    /// Reads a broker's name for it, in any case.
-    public init?(name: String) {
-        guard let mechanism = Self.allCases.first(where: { $0.name == name.uppercased() }) else { return nil }
-        self = mechanism
-    }
+    /// Reads a broker's name for it, in upper or lower case.
+    public init?(name: String) { self.init(rawValue: name.uppercased()) }
 }

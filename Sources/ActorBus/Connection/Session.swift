@@ -121,7 +121,7 @@ final class Session {
         if case .string(let product)? = properties["product"], case .string(let version)? = properties["version"] {
             serverName = "\(product) \(version)"
         }
-        let mechanism = configuration.loginMechanism.name
+        let mechanism = configuration.loginMechanism.rawValue
         guard mechanisms.split(separator: " ").contains(mechanism[...]) else {
             throw AMQPError(
                 .loginRefused, "the broker at \(endpoint) offers \(mechanisms), and not \(mechanism)",

@@ -15,7 +15,7 @@ public import ActorBus
 /// ```
 ///
 /// What runs in it has to take everything from the world that it is given. What it shares with others in memory (a test's
-/// own records) stands for what is outside of every process: another service that it calls, or a person who looks on.
+/// own records) is outside of every process, like another service that it calls.
 public final class SimulatedProcess: @unchecked Sendable {
     // Unchecked: the simulation has one thread.
 

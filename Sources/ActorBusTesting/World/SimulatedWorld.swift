@@ -91,12 +91,12 @@ public final class SimulatedWorld: Sendable {
         _ = scheduler.run(until: scheduler.now + Self.aftermath) { false }
         note(scheduler.threads)
         timersLeft.withLock { $0 = scheduler.pendingTimers }
-        bury()
+        unwindKilledProcesses()
         return try result.get()
     }
 
     /// Lets killed processes unwind, cut off from everything and outside of the history, so that their memory comes back.
-    private func bury() {
+    private func unwindKilledProcesses() {
         let all = killed.withLock { killed in
             defer { killed = [] }
             return killed

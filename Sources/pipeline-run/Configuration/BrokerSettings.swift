@@ -32,7 +32,7 @@ struct BrokerSettings {
         self.readFile = readFile
         let given = try Settings.amqpURL.resolve(flag: url, environment)
         if let text = given.value {
-            connection = try connection(url: text, origin: given.origin)
+            connection = try connection(url: text, given)
         } else if environment["RABBITMQ_HOST"] != nil || environment["RABBITMQ_PORT"] != nil {
             connection = try connectionOfVariables()
         } else {
@@ -48,10 +48,9 @@ struct BrokerSettings {
     // MARK: A URL
 
     private mutating func connection(
-        url text: String, origin: Given<String?>.Origin
+        url text: String, _ given: Given<String?>
     ) throws(ConfigurationError) -> ConnectionConfiguration {
-        let name = origin == .flag ? Settings.amqpURL.flag : Settings.amqpURL.environment
-        let kind: ConfigurationError.Kind = origin == .flag ? .usage : .environment
+        let (name, kind) = (given.name, given.faultKind)
         let url: BrokerURL
         var connection: ConnectionConfiguration
         do {
@@ -61,7 +60,7 @@ struct BrokerSettings {
             throw ConfigurationError(kind, "\(name): \(error)")
         }
         warnings += url.warnings.map { "\(name): \($0)" }
-        if origin == .flag, url.password != nil || url.tls?.identity?.keyPassword != nil {
+        if given.origin == .flag, url.password != nil || url.tls?.identity?.keyPassword != nil {
             warnings.append(
                 "The password in --amqp-url can be seen in the list of processes: give it in RABBITMQ_PASSWORD_FILE or RABBITMQ_PASSWORD"
             )

@@ -11,6 +11,15 @@ struct ConfigurationReport: Sendable {
         case url(String)
         case standard
 
+        init(_ given: Given<some Sendable>) {
+            self =
+                switch given.origin {
+                case .flag: .flag(given.name)
+                case .environment: .environment(given.name)
+                case .standard: .standard
+                }
+        }
+
         var kind: String {
             switch self {
             case .flag: "flag"
@@ -56,7 +65,7 @@ struct ConfigurationReport: Sendable {
             _ setting: Setting<Value>, _ flag: String?, _ text: (Value) -> String?
         ) throws(ConfigurationError) {
             let given = try setting.resolve(flag: flag, environment)
-            rows.append(Row(setting: setting.name, value: text(given.value), origin: Self.origin(of: given, setting)))
+            rows.append(Row(setting: setting.name, value: text(given.value), origin: Origin(given)))
         }
 
         rows += try Self.broker(run, broker, environment, readFile)
@@ -107,14 +116,6 @@ struct ConfigurationReport: Sendable {
         try add(Settings.logFormat, operations.logFormat) { $0.rawValue }
         try add(Settings.logLevel, operations.logLevel) { $0.rawValue }
         self.rows = rows
-    }
-
-    private static func origin<Value>(of given: Given<Value>, _ setting: Setting<Value>) -> Origin {
-        switch given.origin {
-        case .flag: .flag(setting.flag)
-        case .environment: .environment(setting.environment)
-        case .standard: .standard
-        }
     }
 
     private static func broker(

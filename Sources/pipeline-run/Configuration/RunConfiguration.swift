@@ -124,7 +124,7 @@ struct RunConfiguration: Sendable {
         logFormat = try Settings.logFormat.resolve(flag: operations.logFormat, environment).value
         logLevel = try Settings.logLevel.resolve(flag: operations.logLevel, environment).value
         let eventLog = try Settings.eventLog.resolve(flag: operations.eventLog, environment)
-        if eventLog.isGiven { throw NotYetAvailable.error(Self.name(Settings.eventLog, eventLog)) }
+        if eventLog.isGiven { throw NotYetAvailable.error(eventLog.name) }
         self.warnings = warnings
     }
 
@@ -204,15 +204,11 @@ extension RunConfiguration {
         if let given = prefetch.value, Int(given) < concurrency.value {
             throw ConfigurationError(
                 kind(prefetch.origin == .flag, concurrency.origin == .flag),
-                "\(name(Settings.concurrency, concurrency)) \(concurrency.value) with \(name(Settings.prefetch, prefetch)) \(given): "
+                "\(concurrency.name) \(concurrency.value) with \(prefetch.name) \(given): "
                     + "no more than the prefetch can be in work; raise the prefetch or leave it out")
         }
         return Intake(
             prefetch: prefetch.value ?? UInt16(clamping: concurrency.value), concurrency: concurrency.value)
-    }
-
-    private static func name<Value>(_ setting: Setting<Value>, _ given: Given<Value>) -> String {
-        given.origin == .environment ? setting.environment : setting.flag
     }
 
     /// A variable may be set for a whole fleet; only 'all' heeds it.

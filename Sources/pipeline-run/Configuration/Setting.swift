@@ -41,14 +41,14 @@ struct Setting<Value: Sendable>: Sendable {
     func resolve(flag given: String?, _ environment: [String: String]) throws(ConfigurationError) -> Given<Value> {
         if let given {
             do {
-                return Given(value: try read(given), origin: .flag)
+                return Given(value: try read(given), origin: .flag, name: flag)
             } catch {
                 throw ConfigurationError(.usage, "\(flag): \(error)")
             }
         }
         if let given = environment[self.environment] {
             do {
-                return Given(value: try read(given), origin: .environment)
+                return Given(value: try read(given), origin: .environment, name: self.environment)
             } catch {
                 let hint =
                     given.hasPrefix("tcp://")
@@ -57,7 +57,7 @@ struct Setting<Value: Sendable>: Sendable {
                 throw ConfigurationError(.environment, "\(self.environment): \(error)\(hint)")
             }
         }
-        return Given(value: standard, origin: .standard)
+        return Given(value: standard, origin: .standard, name: flag)
     }
 }
 
@@ -69,8 +69,12 @@ struct Given<Value: Sendable>: Sendable {
 
     let value: Value
     let origin: Origin
+    /// The flag or the variable that it came from; of a default, the flag that would change it.
+    let name: String
 
     var isGiven: Bool { origin != .standard }
+    /// What is at fault where the value is.
+    var faultKind: ConfigurationError.Kind { origin == .flag ? .usage : .environment }
 }
 
 /// A value that cannot be read: what was found and what is expected.

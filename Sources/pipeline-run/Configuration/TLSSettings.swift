@@ -12,11 +12,11 @@ struct TLSOptions: ParsableArguments {
 
 /// What those flags and the environment come to.
 struct TLSSettings {
-    private let authoritiesFile: Item<String>
-    private let certificateFile: Item<String>
-    private let keyFile: Item<String>
-    private let serverName: Item<String>
-    private let login: Item<LoginMechanism>
+    private let authoritiesFile: Given<String?>
+    private let certificateFile: Given<String?>
+    private let keyFile: Given<String?>
+    private let serverName: Given<String?>
+    private let login: Given<LoginMechanism?>
 
     /// What names the broker: the flag or the variable, and the URL, where it is one.
     struct Source {
@@ -27,104 +27,90 @@ struct TLSSettings {
 
     /// What completing a connection has to tell.
     struct Completion {
-        var warnings: [String] = []
-        var origins: [BrokerSettings.Part: ConfigurationReport.Origin] = [:]
-    }
+        fileprivate let source: Source
+        private(set) var warnings: [String] = []
+        fileprivate(set) var origins: [BrokerSettings.Part: ConfigurationReport.Origin] = [:]
 
-    /// A value that was given, with the name it was given by.
-    private struct Item<Value: Sendable> {
-        let value: Value?
-        let name: String
-        let kind: ConfigurationError.Kind
+        fileprivate init(of source: Source) { self.source = source }
 
-        init(
-            _ setting: Setting<Value?>, _ flag: String?, _ environment: [String: String]
-        ) throws(ConfigurationError) {
-            let given = try setting.resolve(flag: flag, environment)
-            value = given.value
-            name = given.origin == .flag ? setting.flag : setting.environment
-            kind = given.origin == .flag ? .usage : .environment
+        /// The value for a part; nil where none was given, or the URL states one.
+        fileprivate mutating func take<Value>(
+            _ given: Given<Value?>, _ part: BrokerSettings.Part, isStated: Bool
+        ) -> Value? {
+            if isStated {
+                origins[part] = .url(source.name)
+                if given.isGiven { warnings.append("\(given.name) is not used, since \(source.name) states its own") }
+                return nil
+            }
+            origins[part] = .init(given)
+            return given.value
         }
-
-        var origin: ConfigurationReport.Origin { kind == .usage ? .flag(name) : .environment(name) }
     }
 
     init(_ options: TLSOptions, _ environment: [String: String]) throws(ConfigurationError) {
-        authoritiesFile = try Item(Settings.tlsAuthoritiesFile, options.authoritiesFile, environment)
-        certificateFile = try Item(Settings.tlsCertificateFile, options.certificateFile, environment)
-        keyFile = try Item(Settings.tlsKeyFile, options.keyFile, environment)
-        serverName = try Item(Settings.tlsServerName, options.serverName, environment)
-        login = try Item(Settings.login, options.login, environment)
+        authoritiesFile = try Settings.tlsAuthoritiesFile.resolve(flag: options.authoritiesFile, environment)
+        certificateFile = try Settings.tlsCertificateFile.resolve(flag: options.certificateFile, environment)
+        keyFile = try Settings.tlsKeyFile.resolve(flag: options.keyFile, environment)
+        serverName = try Settings.tlsServerName.resolve(flag: options.serverName, environment)
+        login = try Settings.login.resolve(flag: options.login, environment)
     }
 
     /// Refuses what was given, for a connection without TLS: who gave it expects a connection that nobody can read.
     func checkUnused() throws(ConfigurationError) {
-        for item in [authoritiesFile, certificateFile, keyFile, serverName] where item.value != nil {
+        for given in [authoritiesFile, certificateFile, keyFile, serverName] where given.isGiven {
             throw ConfigurationError(
-                item.kind, "\(item.name): the broker is not named with TLS; name it by a URL, as in amqps://user@host")
+                given.faultKind,
+                "\(given.name): the broker is not named with TLS; name it by a URL, as in amqps://user@host")
         }
-        if login.value == .external { throw Self.withoutCertificate(login.name, login.kind) }
+        if login.value == .external { throw Self.withoutCertificate(login.name, login.faultKind) }
     }
 
     /// Completes a connection. What its URL has stated already stays, with a warning.
     func complete(
         _ connection: inout ConnectionConfiguration, of source: Source
     ) throws(ConfigurationError) -> Completion {
-        var completion = Completion()
-        if source.url?.loginMechanism != nil {
-            note(login, .login, isStated: true, source, &completion)
-        } else if let mechanism = login.value {
+        var completion = Completion(of: source)
+        let isLoginStated = source.url?.loginMechanism != nil
+        if let mechanism = completion.take(login, .login, isStated: isLoginStated) {
             connection.loginMechanism = mechanism
-            note(login, .login, isStated: false, source, &completion)
         }
-        guard var tls = connection.tls else {
+        if var tls = connection.tls {
+            try complete(&tls, &completion)
+            connection.tls = tls
+        } else {
             try checkUnused()
-            if connection.loginMechanism == .external { throw Self.withoutCertificate(source.name, source.kind) }
-            return completion
         }
-        completion.origins[.tls] = .url(source.name)
-        if tls.trust != .system {
-            note(authoritiesFile, .authorities, isStated: true, source, &completion)
-        } else if let file = authoritiesFile.value {
-            tls.trust = .authorities(file: file)
-            note(authoritiesFile, .authorities, isStated: false, source, &completion)
-        }
-        if tls.serverName != nil {
-            note(serverName, .serverName, isStated: true, source, &completion)
-        } else if let name = serverName.value {
-            tls.serverName = name
-            note(serverName, .serverName, isStated: false, source, &completion)
-        }
-        if tls.identity != nil {
-            note(certificateFile, .certificate, isStated: true, source, &completion)
-            note(keyFile, .key, isStated: true, source, &completion)
-        } else if let file = certificateFile.value {
-            // A file may hold both.
-            tls.identity = .init(certificateFile: file, keyFile: keyFile.value ?? file)
-            note(certificateFile, .certificate, isStated: false, source, &completion)
-            note(keyFile.value == nil ? certificateFile : keyFile, .key, isStated: false, source, &completion)
-        } else if keyFile.value != nil {
-            throw ConfigurationError(
-                keyFile.kind,
-                "\(keyFile.name): there is no certificate that the key would be of; give "
-                    + "\(Settings.tlsCertificateFile.flag) too")
-        }
-        connection.tls = tls
-        if connection.loginMechanism == .external, tls.identity == nil {
-            let isGiven = source.url?.loginMechanism == nil
-            throw Self.withoutCertificate(isGiven ? login.name : source.name, isGiven ? login.kind : source.kind)
+        if connection.loginMechanism == .external, connection.tls?.identity == nil {
+            throw isLoginStated
+                ? Self.withoutCertificate(source.name, source.kind)
+                : Self.withoutCertificate(login.name, login.faultKind)
         }
         return completion
     }
 
-    /// Notes where a part comes from; what the URL has stated leaves no room for what else was given.
-    private func note(
-        _ item: Item<some Sendable>, _ part: BrokerSettings.Part, isStated: Bool, _ source: Source,
-        _ completion: inout Completion
-    ) {
-        completion.origins[part] = isStated ? .url(source.name) : item.origin
-        guard isStated, item.value != nil else { return }
-        completion.warnings.append("\(item.name) is not used, since \(source.name) states its own")
+    private func complete(
+        _ tls: inout TLSConfiguration, _ completion: inout Completion
+    ) throws(ConfigurationError) {
+        completion.origins[.tls] = .url(completion.source.name)
+        if let file = completion.take(authoritiesFile, .authorities, isStated: tls.trust != .system) {
+            tls.trust = .authorities(file: file)
+        }
+        if let name = completion.take(serverName, .serverName, isStated: tls.serverName != nil) {
+            tls.serverName = name
+        }
+        let isStated = tls.identity != nil
+        let certificate = completion.take(certificateFile, .certificate, isStated: isStated)
+        let key = completion.take(keyFile, .key, isStated: isStated)
+        if let certificate {
+            // A file may hold both.
+            tls.identity = .init(certificateFile: certificate, keyFile: key ?? certificate)
+            if key == nil { completion.origins[.key] = completion.origins[.certificate] }
+        } else if key != nil {
+            throw ConfigurationError(
+                keyFile.faultKind,
+                "\(keyFile.name): there is no certificate that the key would be of; give "
+                    + "\(Settings.tlsCertificateFile.flag) too")
+        }
     }
 
     private static func withoutCertificate(_ name: String, _ kind: ConfigurationError.Kind) -> ConfigurationError {

@@ -148,9 +148,9 @@ import Testing
         #expect(error.code == .tlsFailed && error.message.contains("is not for the") && error.message.contains(name))
     }
 
-    /// For OpenSSL a full stop at the beginning stands for any subdomain, and no name for any host.
+    /// OpenSSL takes a leading dot to mean any subdomain, and an empty name any host.
     @Test(arguments: ["", ".localhost", ".", "local\0host"])
-    func aNameThatStandsForManyIsRefused(name: String) async throws {
+    func aNameForManyHostsIsRefused(name: String) async throws {
         var configuration = try await TLSBroker.newest.value.configuration()
         configuration.tls?.serverName = name
         #expect(try await refusal(configuration).code == .invalidConfiguration)

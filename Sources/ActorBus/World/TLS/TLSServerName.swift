@@ -9,10 +9,9 @@ struct TLSServerName {
 
     /// Makes a session demand it, and tell the broker, where it is a name. Throws ``AMQPError/Code/invalidConfiguration``.
     func demand(of session: OpaquePointer) throws(AMQPError) {
-        // For OpenSSL a full stop at the beginning stands for any subdomain, and an empty name for any host.
-        guard !name.isEmpty, !name.hasPrefix("."), !name.utf8.contains(0) else {
-            throw AMQPError(.invalidConfiguration, "'\(name)' is no name that a certificate can be for")
-        }
+        let unusable = AMQPError(.invalidConfiguration, "'\(name)' is no name that a certificate can be for")
+        // OpenSSL takes a leading dot to mean any subdomain, and an empty name any host.
+        guard !name.isEmpty, !name.hasPrefix("."), !name.utf8.contains(0) else { throw unusable }
         let parameters = unsafe SSL_get0_param(session)
         if unsafe X509_VERIFY_PARAM_set1_ip_asc(parameters, name) == 1 { return }
         TLSFault.forget()
@@ -21,9 +20,7 @@ struct TLSServerName {
             parameters, CUnsignedInt(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
         guard unsafe X509_VERIFY_PARAM_set1_host(parameters, name, name.utf8.count) == 1,
             unsafe actorbus_tls_name_server(session, name) == 1
-        else {
-            throw AMQPError(.invalidConfiguration, "'\(name)' is no name that a certificate can be for")
-        }
+        else { throw unusable }
     }
 
     /// Why a certificate was not accepted.

@@ -36,12 +36,10 @@ internal import COpenSSL
 
     /// Goes on with the handshake; true when it is done. Throws ``AMQPError/Code/tlsFailed``.
     func handshake() throws(AMQPError) -> Bool {
-        TLSFault.forget()
-        let status = unsafe SSL_do_handshake(session)
-        if status == 1 { return true }
-        switch unsafe SSL_get_error(session, status) {
-        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return false
-        default: throw failure
+        switch try progress({ unsafe SSL_do_handshake(session) }) {
+        case .done: return true
+        case .waits: return false
+        case .ended: throw failure
         }
     }
 
@@ -54,14 +52,11 @@ internal import COpenSSL
 
     /// Decrypts into `target`; 0 when a whole record is not there yet, nil when the broker has ended the stream.
     func read(into target: UnsafeMutableRawBufferPointer) throws(AMQPError) -> Int? {
-        TLSFault.forget()
         var count = 0
-        let status = unsafe SSL_read_ex(session, target.baseAddress, target.count, &count)
-        if status == 1 { return count }
-        switch unsafe SSL_get_error(session, status) {
-        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return 0
-        case SSL_ERROR_ZERO_RETURN: return nil
-        default: throw failure
+        switch try progress({ unsafe SSL_read_ex(session, target.baseAddress, target.count, &count) }) {
+        case .done: return count
+        case .waits: return 0
+        case .ended: return nil
         }
     }
 
@@ -70,13 +65,11 @@ internal import COpenSSL
 
     /// Encrypts, and returns how many bytes of it.
     func write(_ bytes: UnsafeRawBufferPointer) throws(AMQPError) -> Int {
-        TLSFault.forget()
         var count = 0
-        let status = unsafe SSL_write_ex(session, bytes.baseAddress, bytes.count, &count)
-        if status == 1 { return count }
-        switch unsafe SSL_get_error(session, status) {
-        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return 0
-        default: throw failure
+        switch try progress({ unsafe SSL_write_ex(session, bytes.baseAddress, bytes.count, &count) }) {
+        case .done: return count
+        case .waits: return 0
+        case .ended: throw failure
         }
     }
 
@@ -93,6 +86,26 @@ internal import COpenSSL
         TLSFault.forget()
         // Not waited for: what AMQP had to say is said.
         _ = unsafe SSL_shutdown(session)
+    }
+
+    private enum Progress {
+        case done
+        /// For more from the network.
+        case waits
+        /// The broker has ended the stream.
+        case ended
+    }
+
+    /// What a call of OpenSSL came to. Throws what it failed with.
+    private func progress(_ call: () -> CInt) throws(AMQPError) -> Progress {
+        TLSFault.forget()
+        let status = call()
+        if status == 1 { return .done }
+        switch unsafe SSL_get_error(session, status) {
+        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .waits
+        case SSL_ERROR_ZERO_RETURN: return .ended
+        default: throw failure
+        }
     }
 
     private var failure: AMQPError {

@@ -67,7 +67,8 @@
                     if let fault { throw fault }
                     return false
                 }
-            } catch  where error.code == .connectionLost {
+            } catch {
+                guard error.code == .connectionLost else { throw error }
                 throw AMQPError(
                     .connectionLost, "\(error.message), in the middle of the TLS handshake",
                     remedy: "check that TLS is spoken at this port, and see the broker's log")
