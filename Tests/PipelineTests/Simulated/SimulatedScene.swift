@@ -33,19 +33,15 @@ struct SimulatedScene: Sendable {
                     && !queue.name.hasPrefix(PipelineQueue.payment.rawValue)
             }
             change(&topology)
-            let (declared, configuration) = (topology, broker.patientConfiguration)
-            try await withConnection(to: configuration, topology: declared, logger: logger) { consuming in
-                try await withConnection(to: configuration, topology: declared, logger: logger) { publishing in
-                    let registry = PrometheusRegistry()
-                    let metrics = WorkerMetrics(queues: PipelineQueue.allCases.map(\.rawValue), factory: registry)
-                    let publisher = try await EventPublisher(
-                        appID: "test", connection: publishing, topology: declared, window: 100, metrics: metrics,
-                        logger: logger)
-                    try await body(
-                        SimulatedScene(
-                            broker: broker, simulated: simulated, topology: declared, connection: consuming,
-                            publishing: publishing, publisher: publisher, registry: registry, metrics: metrics))
-                }
+            let declared = topology
+            try await withStageConnections(
+                to: broker.patientConfiguration, topology: declared, logger: logger
+            ) { open in
+                try await body(
+                    SimulatedScene(
+                        broker: broker, simulated: simulated, topology: declared, connection: open.consuming,
+                        publishing: open.publishing, publisher: open.publisher, registry: open.registry,
+                        metrics: open.metrics))
             }
         }
     }

@@ -49,19 +49,11 @@ struct StageScene: Sendable {
         var topology = PipelineTopology.all(.classic, delays: policy.delays)
         change(&topology)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let declared = topology
-        try await withConnection(to: configuration, topology: declared, logger: logger) { consuming in
-            try await withConnection(to: configuration, topology: declared, logger: logger) { publishing in
-                let registry = PrometheusRegistry()
-                let metrics = WorkerMetrics(queues: PipelineQueue.allCases.map(\.rawValue), factory: registry)
-                let publisher = try await EventPublisher(
-                    appID: "test", connection: publishing, topology: declared, window: 100, metrics: metrics,
-                    logger: logger)
-                try await body(
-                    StageScene(
-                        broker: broker, virtualHost: name, connection: consuming, publisher: publisher,
-                        registry: registry, metrics: metrics))
-            }
+        try await withStageConnections(to: configuration, topology: topology, logger: logger) { open in
+            try await body(
+                StageScene(
+                    broker: broker, virtualHost: name, connection: open.consuming, publisher: open.publisher,
+                    registry: open.registry, metrics: open.metrics))
         }
         try await broker.rabbitmqctl(["delete_vhost", name])
     }
